@@ -1,0 +1,1 @@
+"""Deploy Loki, Mimir, Tempo and Pyroscope as coordinated multirole clusters."""

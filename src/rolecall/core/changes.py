@@ -1,0 +1,173 @@
+"""Compare what is with what should be: the difference as actions.
+
+An action is a value, so a plan can be printed, compared and tested without doing anything. When
+nothing differs there is no action at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rolecall.core import coordinator, identity, worker
+from rolecall.core.model import Document, File, ProcessSpec, Report
+from rolecall.core.product import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """Write a file whole, atomically."""
+
+    file: File
+
+
+@dataclass(frozen=True, slots=True)
+class StartProcess:
+    """Start a process that doesn't run."""
+
+    spec: ProcessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RestartProcess:
+    """Stop a process and start it with the new spec."""
+
+    spec: ProcessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StopProcess:
+    """Stop a process and forget how it was started."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallUnit:
+    """Make one HTTP call to the unit's own process."""
+
+    address: str
+    verb: Verb
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """Say how this unit is."""
+
+    unit: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class PublishDocument:
+    """Tell every worker what the cluster is to be."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyConfig:
+    """Ask the binary what it thinks of a config, and remember the answer."""
+
+    digest: str
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadGateway:
+    """Test, write and load the gateway's config; the last good one stays when the test fails."""
+
+    text: str
+    serving: frozenset[str]
+
+
+Action = (
+    WriteFile
+    | StartProcess
+    | RestartProcess
+    | StopProcess
+    | CallUnit
+    | PublishReport
+    | PublishDocument
+    | VerifyConfig
+    | LoadGateway
+)
+
+
+def describe(action: Action) -> str:
+    """Return an action as one line for a person; no secret is in it."""
+    match action:
+        case WriteFile(file):
+            return f"write {file.path}" + (" (secret)" if file.secret else "")
+        case StartProcess(spec):
+            return f"start {spec.name}"
+        case RestartProcess(spec):
+            return f"restart {spec.name}"
+        case StopProcess(name):
+            return f"stop {name}"
+        case CallUnit(address, verb):
+            return f"call {verb.method} {address}{verb.path}"
+        case PublishReport(unit, report):
+            return f"report {unit}: {'ready' if report.ready else report.phase.value}"
+        case PublishDocument(document):
+            return f"publish document {document.revision}"
+        case VerifyConfig(digest, _):
+            return f"verify config {digest}"
+        case LoadGateway(_, serving):
+            return f"load the gateway for {', '.join(sorted(serving)) or 'no unit'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorState:
+    """What of the coordinator's desires is already so."""
+
+    published: Document | None
+    gateway: str
+    """The loaded gateway's config; empty when none is."""
+    serving: frozenset[str]
+
+
+def diff_coordinator(state: CoordinatorState, desired: coordinator.Desired) -> tuple[Action, ...]:
+    """Compare a coordinator's world with its desires.
+
+    The gateway comes first: a unit must be out of it before the document lets that unit restart.
+    """
+    actions: list[Action] = []
+    if desired.gateway != state.gateway or desired.serving != state.serving:
+        actions.append(LoadGateway(desired.gateway, desired.serving))
+    if desired.candidate:
+        actions.append(VerifyConfig(identity.digest_of(desired.candidate), desired.candidate))
+    if desired.document is not None and desired.document != state.published:
+        actions.append(PublishDocument(desired.document))
+    return tuple(actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerState:
+    """What of a worker's desires is already so."""
+
+    unit: str
+    address: str
+    files: Mapping[str, str]
+    """Path to content of the files that exist."""
+    process: worker.Process
+    report: Report | None
+
+
+def diff_worker(state: WorkerState, desired: worker.Desired) -> tuple[Action, ...]:
+    """Compare a worker's world with its desires."""
+    actions: list[Action] = [WriteFile(file) for file in desired.files if state.files.get(file.path) != file.content]
+    actions.extend(CallUnit(state.address, verb) for verb in desired.flush)
+    actions.extend(_process(state, desired.process))
+    if desired.report != state.report:
+        actions.append(PublishReport(state.unit, desired.report))
+    return tuple(actions)
+
+
+def _process(state: WorkerState, wanted: ProcessSpec | None) -> tuple[Action, ...]:
+    has = state.process
+    if wanted is None:
+        return (StopProcess(state.unit),) if has.spec is not None else ()
+    if has.spec is None or (not has.running and has.spec == wanted):
+        return (StartProcess(wanted),)
+    return (RestartProcess(wanted),) if has.spec != wanted else ()

@@ -1,0 +1,82 @@
+"""Judge a cluster: many small checks, one merged answer.
+
+A check takes values and returns problems; it never stops another check. Nothing here changes
+anything, so a cluster that isn't coherent still gets everything that doesn't need the missing part.
+"""
+
+from __future__ import annotations
+
+from rolecall.core.model import Cluster, Group, Problem, Severity
+from rolecall.core.product import Product, Settings
+from rolecall.core.roles import Line, problems_of
+
+
+def judge_topology(product: Product, line: Line, groups: tuple[Group, ...]) -> tuple[Problem, ...]:
+    """Judge what the administrator wrote, before anything runs."""
+    problems: list[Problem] = []
+    for group in groups:
+        problems.extend(problems_of(line, product.name, group.name, group.roles))
+    present = {role for group in groups if group.units > 0 for role in line.expand(group.roles)}
+    problems.extend(_missing(line, groups, role) for role in line.missing(present))
+    return tuple(problems)
+
+
+def _missing(line: Line, groups: tuple[Group, ...], role: str) -> Problem:
+    empty = sorted(group.name for group in groups if role in line.expand(group.roles))
+    if empty:
+        remedy = f'give worker "{empty[0]}" at least one unit'
+    else:
+        remedy = f'add a worker that runs it, such as "{role}: {{roles: [{role}], units: 1}}" below workers'
+    return Problem(
+        code="missing-role",
+        text=f'cannot serve: no worker runs the role "{role}"',
+        remedy=remedy,
+        facts=(("role", role),),
+    )
+
+
+def judge_units(line: Line, cluster: Cluster) -> tuple[Problem, ...]:
+    """Judge what runs: which units aren't ready, and which roles nobody is ready for."""
+    problems: list[Problem] = []
+    for unit in cluster.units:
+        if unit.ready or unit.report.leaving:
+            continue
+        why = unit.report.problem
+        problems.append(
+            Problem(
+                code="unit-not-ready",
+                text=f"cannot use unit {unit.id} yet: {why or 'its process is not ready'}",
+                remedy=f"wait, or look at its log with: rolecall logs {unit.id}" if not why else "",
+                severity=Severity.WAITING,
+                facts=(("unit", unit.id),),
+            )
+        )
+    for role in line.roles:
+        units = cluster.running(role.name)
+        if units and not any(unit.ready for unit in units):
+            problems.append(
+                Problem(
+                    code="role-not-ready",
+                    text=f'cannot serve {role.name}: no unit that runs "{role.name}" is ready',
+                    remedy=f"wait for {units[0].id}",
+                    severity=Severity.WAITING,
+                    facts=(("role", role.name),),
+                )
+            )
+    return tuple(problems)
+
+
+def judge_replication(product: Product, cluster: Cluster, settings: Settings) -> tuple[Problem, ...]:
+    """Judge whether the copies that were asked for have room."""
+    asked = settings.seconds("replication-factor")
+    writers = len(cluster.running(product.replicated))
+    if asked > max(writers, 1):
+        return (
+            Problem(
+                code="too-few-replicas",
+                text=f"cannot keep {asked} copies: {writers} units run {product.replicated}",
+                remedy=f"add {asked - writers} units of {product.replicated}, or set replication-factor: auto",
+                facts=(("role", product.replicated),),
+            ),
+        )
+    return ()

@@ -1,0 +1,303 @@
+"""Decide for the coordinator: what to publish, what the gateway serves, and the verdict.
+
+A cluster that isn't coherent still gets a whole decision: the gateway, the limits and the statuses
+follow the world whatever is missing, and only what needs the missing part keeps its last good state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from rolecall.core import coherence, gateway, identity, nginx, rollout
+from rolecall.core.model import (
+    Choices,
+    Cluster,
+    Deployment,
+    Document,
+    Group,
+    ObjectStore,
+    Problem,
+    Report,
+    Severity,
+    Unit,
+    Verdict,
+    verdict_of,
+)
+from rolecall.core.product import Blueprint, Product, Settings
+from rolecall.core.roles import Line
+
+_MOST_SEEDS = 3
+_COPIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A worker unit as the coordinator's host sees it."""
+
+    group: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """What the host knows of the gateway."""
+
+    options: gateway.Options
+    dialect: nginx.Dialect
+    paths: nginx.Paths
+    serving: frozenset[str] = frozenset()
+    """Units that at least one loaded gateway config sends to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """All that a coordinator's decision depends on."""
+
+    deployment: Deployment
+    settings: Settings
+    groups: tuple[Group, ...]
+    members: Mapping[str, Member]
+    store: ObjectStore | None
+    front: Front
+    secret: str = ""
+    """Reference to the store's credentials."""
+    restarts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Unit to the number of restarts that were asked for by hand."""
+    published: Document | None = None
+    verified: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Digest of a candidate to what the binary said of it; empty text: it is good."""
+    problems: tuple[Problem, ...] = ()
+    """What the host found: settings that were refused, a store that doesn't answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """What a coordinator wants to be so."""
+
+    document: Document | None
+    gateway: str
+    serving: frozenset[str]
+    candidate: str = ""
+    """A config that the binary must judge before it is published; empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The verdict, and what to do about it."""
+
+    verdict: Verdict
+    desired: Desired
+    rollout: rollout.Rollout
+    cluster: Cluster
+
+
+def decide(product: Product, observed: Observed) -> Decision:
+    """Decide one cycle of a coordinator."""
+    line = product.line(observed.settings.text("line"))
+    cluster = _cluster(line, observed)
+    topology = coherence.judge_topology(product, line, cluster.groups)
+    problems = [
+        *observed.problems,
+        *topology,
+        *coherence.judge_units(line, cluster),
+        *coherence.judge_replication(product, cluster, observed.settings),
+    ]
+    base, candidate, refused = _base(product, line, cluster, observed, sound=not _blocked(problems))
+    problems.extend(refused)
+    document, planned = _document(product, line, cluster, observed, base)
+    problems.extend(_progress(planned))
+    text, serving = _gateway(product, line, cluster, observed, planned)
+    return Decision(
+        verdict=verdict_of(tuple(problems)),
+        desired=Desired(document=document, gateway=text, serving=serving, candidate=candidate),
+        rollout=planned,
+        cluster=cluster,
+    )
+
+
+def _blocked(problems: list[Problem]) -> bool:
+    return any(problem.severity is Severity.BLOCKED for problem in problems)
+
+
+def _cluster(line: Line, observed: Observed) -> Cluster:
+    known = {group.name for group in observed.groups}
+    units = tuple(
+        Unit(
+            id=name,
+            group=member.group,
+            roles=line.expand(member.report.roles),
+            report=member.report if member.group in known else replace(member.report, leaving=True),
+        )
+        for name, member in sorted(observed.members.items())
+    )
+    return Cluster(groups=tuple(sorted(observed.groups, key=lambda g: g.name)), units=units)
+
+
+def _base(
+    product: Product, line: Line, cluster: Cluster, observed: Observed, *, sound: bool
+) -> tuple[Document | None, str, tuple[Problem, ...]]:
+    """Return the document to go on from, a candidate to verify, and what was refused.
+
+    The last published one stays while the new one isn't known to be good.
+    """
+    old = observed.published
+    if not sound or observed.store is None:
+        return old, "", ()
+    blueprint = Blueprint(
+        line=line.name,
+        deployment=observed.deployment,
+        settings=observed.settings,
+        store=observed.store,
+        choices=_choices(product, cluster, observed),
+        roles=frozenset(role for unit in cluster.units for role in unit.roles),
+    )
+    new = Document(
+        product=product.name,
+        line=line.name,
+        revision=old.revision if old else 0,
+        config=identity.render_config(product, blueprint),
+        runtime=identity.render_runtime(product, blueprint),
+        secret=observed.secret,
+        choices=blueprint.choices,
+        environment=product.environment,
+    )
+    if not product.verify:
+        return new, "", ()
+    candidate = identity.render_candidate(product, blueprint)
+    said = observed.verified.get(identity.digest_of(candidate))
+    if said is None:
+        return old, candidate, ()
+    if said:
+        return old, "", (_rejected(product, observed.settings, said, serving=old is not None),)
+    return new, "", ()
+
+
+def _rejected(product: Product, settings: Settings, said: str, *, serving: bool) -> Problem:
+    keys = identity.blamed(settings, said)
+    places = ", ".join(keys) if keys else "the settings"
+    return Problem(
+        code="config-refused",
+        text=f"cannot use {places}: {product.title} says: {said}",
+        remedy="correct or remove it; every unit keeps the last good config meanwhile"
+        if serving
+        else "correct or remove it",
+        severity=Severity.WARNING if serving else Severity.BLOCKED,
+        facts=tuple(("key", key) for key in keys),
+    )
+
+
+def _choices(product: Product, cluster: Cluster, observed: Observed) -> Choices:
+    """Keep what was chosen while it is valid, and choose what is missing."""
+    old = observed.published.choices if observed.published else None
+    staying = [unit for unit in cluster.units if not unit.report.leaving and unit.address]
+    names = [unit.name for unit in staying]
+    kept = [seed for seed in (old.seeds if old else ()) if seed in names]
+    # Writers first: they are the ones that stay longest, and every ring's members ask the seeds.
+    ranked = sorted(staying, key=lambda unit: (product.replicated not in unit.roles, unit.id))
+    seeds = list(dict.fromkeys([*kept, *(unit.name for unit in ranked)]))[:_MOST_SEEDS]
+    peers: dict[str, str] = {}
+    for role in product.peers:
+        able = [unit.name for unit in staying if role in unit.roles]
+        before = old.peers.get(role, "") if old else ""
+        if able:
+            peers[role] = before if before in able else able[0]
+    return Choices(
+        seeds=tuple(seeds),
+        replication_factor=_factor(product, cluster, observed, old),
+        peers=peers,
+    )
+
+
+def _factor(product: Product, cluster: Cluster, observed: Observed, old: Choices | None) -> int:
+    """Return the replication factor: as asked, or three from three ready writers on, one below two."""
+    asked = observed.settings.seconds("replication-factor")
+    if asked:
+        return asked
+    writers = cluster.running(product.replicated)
+    if old is None:
+        # Nothing runs yet: those who will start together count, or the first start would be followed by
+        # a restart of everything.
+        return _COPIES if len(writers) >= _COPIES else 1
+    if old.replication_factor < _COPIES:
+        return _COPIES if sum(unit.ready for unit in writers) >= _COPIES else old.replication_factor
+    return old.replication_factor if len(writers) >= 2 else 1
+
+
+def _document(
+    product: Product, line: Line, cluster: Cluster, observed: Observed, base: Document | None
+) -> tuple[Document | None, rollout.Rollout]:
+    """Add grants to the document, and count it up only if something in it is new."""
+    if base is None:
+        return None, rollout.Rollout()
+    old = observed.published
+    base = replace(
+        base, restarts={name: n for name, n in sorted(observed.restarts.items()) if name in observed.members}
+    )
+    # One digest for each kind of unit, not for each unit: a thousand of them have a handful of kinds.
+    kinds = {unit.id: (unit.report.roles, base.restarts.get(unit.id, 0)) for unit in cluster.units}
+    digests = {
+        (roles, restarts): identity.identity(product, base, roles, restarts)
+        for roles, restarts in sorted(set(kinds.values()))
+    }
+    revision = (old.revision if old else 0) + 1
+    planned = rollout.plan(
+        rollout.Situation(
+            line=line,
+            units=cluster.units,
+            wanted={name: digests[kind] for name, kind in kinds.items()},
+            granted=old.grants if old else {},
+            serving=observed.front.serving,
+            revision=revision,
+        )
+    )
+    held = tuple(name for name in planned.held if name not in observed.front.serving)
+    document = replace(base, grants=planned.grants, held=held)
+    if old is not None and replace(document, revision=old.revision) == old:
+        return old, planned
+    return replace(document, revision=revision), planned
+
+
+def _progress(planned: rollout.Rollout) -> tuple[Problem, ...]:
+    if not planned.remaining:
+        return ()
+    now = f"{', '.join(planned.held)} now" if planned.held else ""
+    waits = f"waiting for {', '.join(planned.waits_for)}" if planned.waits_for else ""
+    return (
+        Problem(
+            code="rollout",
+            text=f"cannot call the rollout done: {len(planned.remaining)} units remain"
+            + "".join(f", {part}" for part in (now, waits) if part),
+            remedy="wait; one unit at a time leaves the gateway, restarts and comes back",
+            severity=Severity.WAITING,
+            facts=tuple(("unit", name) for name in planned.remaining),
+        ),
+    )
+
+
+def _gateway(
+    product: Product, line: Line, cluster: Cluster, observed: Observed, planned: rollout.Rollout
+) -> tuple[str, frozenset[str]]:
+    """Render the gateway for the units that are ready and not held."""
+    serving = [unit for unit in cluster.units if unit.ready and unit.id not in planned.held]
+    servers = {
+        role.name: tuple(
+            gateway.Server(unit=unit.id, address=unit.address) for unit in serving if role.name in unit.roles
+        )
+        for role in line.roles
+    }
+    names = {unit.name: unit.id for unit in cluster.units}
+    chosen = observed.published.choices.peers if observed.published else {}
+    options = replace(
+        observed.front.options,
+        peers={role: names[name] for role, name in sorted(chosen.items()) if name in names},
+    )
+    value = gateway.build(
+        product,
+        line,
+        servers=servers,
+        deployed=frozenset(role for group in cluster.groups if group.units for role in line.expand(group.roles)),
+        options=options,
+    )
+    text = nginx.render(value, dialect=observed.front.dialect, paths=observed.front.paths)
+    return text, frozenset(unit.id for unit in serving)

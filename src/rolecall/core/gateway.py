@@ -1,0 +1,298 @@
+"""What the gateway does, as a value: where it listens, and who gets which path.
+
+`build` turns a product's routes and the units that may get requests into a `Gateway`. How that is said to
+nginx is `nginx.py`'s business: nothing here knows its syntax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rolecall.core.product import Access, Listener, Match, Product, Protocol, Route
+from rolecall.core.roles import Line
+
+_STAND_INS = 2
+"""Units that stand in for the first one on the routes that every process serves."""
+
+_SLACK_S = 15
+"""How much longer than the product the gateway waits, so that the product's own answer wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Server:
+    """One unit that may get requests."""
+
+    unit: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the host and the administrator decide about the gateway."""
+
+    address: str = "127.0.0.1"
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Listener to port, where it isn't the product's number."""
+    listeners: tuple[str, ...] = ()
+    """Listeners of receivers that are switched on; those without a receiver always are."""
+    admin: bool = False
+    admin_file: str = ""
+    """Path of the htpasswd file that opens the admin routes."""
+    multi_tenant: bool = False
+    certificate: str = ""
+    """Path of the certificate with its chain; empty: no TLS."""
+    key: str = ""
+    peers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Role to the unit that was chosen for it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail open or not at all start."""
+        if self.admin and not self.admin_file:
+            raise ValueError("cannot open the admin routes: there is no htpasswd file")
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("cannot serve TLS: certificate and key go together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """Units that share the requests of one role."""
+
+    name: str
+    port: int
+    grpc: bool
+    """gRPC needs a pool of its own: kept connections speak either HTTP/1.1 or HTTP/2."""
+    servers: tuple[Server, ...]
+    backups: tuple[Server, ...] = ()
+    """Units that get requests only while no server answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An answer that the gateway gives by itself, because no unit may or can."""
+
+    status: int
+    code: str
+    """Stable identifier; programs match on it."""
+    text: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+UNLISTED = Refusal(status=404, code="not-listed", text="the gateway does not know this path")
+"""The answer to every path that no location matches."""
+
+_CLOSED = Refusal(
+    status=403,
+    code="admin-closed",
+    text="this path is for administrators only; the setting admin: true opens it, with credentials",
+    facts=(("setting", "admin: true"),),
+)
+_NOBODY = Refusal(status=503, code="no-unit-ready", text="no unit is ready")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """One path of a listener and what becomes of its requests."""
+
+    path: str
+    match: Match = Match.EXACT
+    methods: tuple[str, ...] = ()
+    """Methods that are let through, HEAD wherever GET is; empty: all."""
+    protocol: Protocol = Protocol.HTTP
+    credentials: bool = False
+    """Whether only an administrator gets through."""
+    target: str | Refusal
+    """Name of an upstream, or the refusal."""
+    rewrite: str = ""
+    """Path that the process gets instead."""
+
+    def __post_init__(self) -> None:
+        """Refuse what nginx cannot do."""
+        if self.rewrite and (self.match is Match.REGEX or self.protocol is Protocol.GRPC):
+            raise ValueError(
+                f'cannot rewrite "{self.path}": nginx does that neither to a pattern nor to gRPC'
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One address and port on which the gateway answers."""
+
+    name: str
+    address: str
+    port: int
+    grpc: bool
+    locations: tuple[Location, ...]
+    """In the product's order; paths that none of them matches are unlisted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """All that the gateway does."""
+
+    title: str
+    endpoints: tuple[Endpoint, ...]
+    """The main one first; it also answers `/healthz` and `/readyz`."""
+    upstreams: tuple[Upstream, ...]
+    missing: tuple[str, ...]
+    """Required roles that no unit can serve now; empty: the cluster is ready."""
+    tenant: str
+    """The tenant of every request; empty: the one that the client names."""
+    max_body: str
+    timeout_s: int
+    admin_file: str
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The name of an upstream, before it is known whether a location uses it."""
+
+    role: str
+    """Empty: every process."""
+    port: str
+    grpc: bool
+    peer: bool
+
+    @property
+    def name(self) -> str:
+        parts = (self.role or "any", "peer" if self.peer else "", self.port, "h2" if self.grpc else "")
+        return "-".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The input of `build` in its canonical order."""
+
+    product: Product
+    servers: Mapping[str, tuple[Server, ...]]
+    deployed: frozenset[str]
+    options: Options
+
+
+def build(
+    product: Product,
+    line: Line,
+    *,
+    servers: Mapping[str, tuple[Server, ...]],
+    deployed: frozenset[str],
+    options: Options,
+) -> Gateway:
+    """Build the gateway of a cluster.
+
+    `servers` maps a role to the units that may get requests now, in any order; `deployed` has every role
+    that some worker runs at all, ready or not.
+    """
+    ready = {role: tuple(sorted(set(units))) for role, units in servers.items() if units}
+    plan = _Plan(product, ready, deployed | ready.keys(), options)
+    opened = tuple(one for one in product.listeners if not one.receiver or one.name in options.listeners)
+    targets = {_target(plan, route) for listener in opened for route in _routes(product, listener)}
+    pools = (target for target in targets if isinstance(target, _Pool))
+    return Gateway(
+        title=f"{product.title} {line.name}",
+        endpoints=tuple(_endpoint(plan, listener) for listener in opened),
+        upstreams=tuple(sorted((_upstream(plan, pool) for pool in pools), key=lambda u: u.name)),
+        missing=line.missing(ready),
+        tenant="" if options.multi_tenant else product.tenant,
+        max_body=product.max_body,
+        timeout_s=product.query_timeout_s + _SLACK_S,
+        admin_file=options.admin_file if options.admin else "",
+        certificate=options.certificate,
+        key=options.key,
+    )
+
+
+def _routes(product: Product, listener: Listener) -> tuple[Route, ...]:
+    """List the routes of a listener; of two with the same path the first one holds."""
+    main = product.listeners[0].name
+    routes: dict[tuple[Match, str], Route] = {}
+    for route in product.routes:
+        if (route.listener or main) == listener.name:
+            routes.setdefault((route.match, route.path), route)
+    return tuple(routes.values())
+
+
+def _endpoint(plan: _Plan, listener: Listener) -> Endpoint:
+    locations = tuple(_location(plan, route) for route in _routes(plan.product, listener))
+    return Endpoint(
+        name=listener.name,
+        address=plan.options.address,
+        port=plan.options.ports.get(listener.name, listener.number),
+        grpc=listener.grpc,
+        locations=locations + tuple(_bare_folders(locations)),
+    )
+
+
+def _location(plan: _Plan, route: Route) -> Location:
+    target = _target(plan, route)
+    return Location(
+        path=route.path,
+        match=route.match,
+        methods=_with_head(route.methods),
+        protocol=route.protocol,
+        credentials=route.access is Access.ADMIN,
+        target=target.name if isinstance(target, _Pool) else target,
+        rewrite=route.rewrite,
+    )
+
+
+def _target(plan: _Plan, route: Route) -> _Pool | Refusal:
+    if route.access is Access.ADMIN and not plan.options.admin:
+        return _CLOSED
+    port, grpc = route.port or "http", route.protocol is Protocol.GRPC
+    if not route.roles:
+        return _Pool("", port, grpc, peer=False) if plan.servers else _NOBODY
+    for role in route.roles:
+        if role in plan.servers:
+            return _Pool(role, port, grpc, peer=role == route.peer)
+    return _absent(plan, route.roles)
+
+
+def _absent(plan: _Plan, roles: tuple[str, ...]) -> Refusal:
+    for role in roles:
+        if role in plan.deployed:
+            text = f'no ready unit runs "{role}"'
+            return Refusal(status=503, code="role-not-ready", text=text, facts=(("role", role),))
+    text = f'the role "{roles[0]}" is not deployed'
+    return Refusal(status=503, code="role-not-deployed", text=text, facts=(("role", roles[0]),))
+
+
+def _with_head(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Let HEAD through wherever GET is (RFC 9110, section 9.3.2), and make the order one."""
+    return tuple(sorted({*methods, "HEAD"} if "GET" in methods else set(methods)))
+
+
+def _bare_folders(locations: tuple[Location, ...]) -> Iterable[Location]:
+    """List the folders whose name without its slash nothing matches: nginx would redirect there.
+
+    See "If a location is defined by a prefix string that ends with the slash character" in
+    https://nginx.org/en/docs/http/ngx_http_core_module.html#location.
+    """
+    folders = (one.path for one in locations if one.match is Match.PREFIX and one.path.endswith("/"))
+    for bare in (path.removesuffix("/") for path in folders if path != "/"):
+        if not _matched(bare, locations):
+            yield Location(path=bare, target=UNLISTED)
+
+
+def _matched(path: str, locations: tuple[Location, ...]) -> bool:
+    """Say whether some location may match `path`; a regular expression always may."""
+    starts = tuple(one.path for one in locations if one.match is Match.PREFIX)
+    others = (one for one in locations if one.match is not Match.PREFIX)
+    return path.startswith(starts) or any(one.match is Match.REGEX or one.path == path for one in others)
+
+
+def _upstream(plan: _Plan, pool: _Pool) -> Upstream:
+    servers, backups = _shares(plan, pool)
+    port = plan.product.port(pool.port)
+    return Upstream(name=pool.name, port=port, grpc=pool.grpc, servers=servers, backups=backups)
+
+
+def _shares(plan: _Plan, pool: _Pool) -> tuple[tuple[Server, ...], tuple[Server, ...]]:
+    """Return the servers of a pool and those that stand in for them."""
+    if not pool.role:
+        units = sorted({unit for some in plan.servers.values() for unit in some})
+        return tuple(units[:1]), tuple(units[1 : 1 + _STAND_INS])
+    units = plan.servers[pool.role]
+    chosen = tuple(unit for unit in units if pool.peer and unit.unit == plan.options.peers.get(pool.role))
+    return (chosen, tuple(unit for unit in units if unit not in chosen)) if chosen else (units, ())

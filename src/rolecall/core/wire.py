@@ -1,0 +1,85 @@
+"""What coordinator and workers tell each other, version 1.
+
+A document goes from the coordinator to a worker group, a report from a worker unit back. Both are
+flat mappings of text, as databags are; the local host stores the same as files. Each side says which
+version it speaks. Decoding never trusts: an unknown key is ignored, and a value that cannot be read
+falls back to its empty value and is named, without voiding the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Generic, TypeVar, get_type_hints
+
+import msgspec
+
+from rolecall.core.model import Document, Report
+
+VERSION = 1
+
+Bag = dict[str, str]
+_T = TypeVar("_T", Document, Report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded(Generic[_T]):
+    """A value read from a bag, and the keys that could not be read."""
+
+    value: _T
+    refused: tuple[str, ...] = ()
+
+
+class UnknownVersionError(ValueError):
+    """The other side speaks a version that this one doesn't know."""
+
+
+def encode(value: Document | Report) -> Bag:
+    """Encode a document or a report as a flat mapping of JSON texts, the same bytes for the same value."""
+    bag = {field.name: _json(getattr(value, field.name)) for field in fields(value)}
+    return {"version": str(VERSION), **dict(sorted(bag.items()))}
+
+
+def decode_document(bag: Mapping[str, str]) -> Decoded[Document]:
+    """Decode a coordinator's document.
+
+    Raises:
+        UnknownVersionError: its version is newer than ours, or it has none.
+    """
+    empty = Document(product="", line="", revision=0, config="", runtime="")
+    return _decode(bag, empty, Document)
+
+
+def decode_report(bag: Mapping[str, str]) -> Decoded[Report]:
+    """Decode a unit's report.
+
+    Raises:
+        UnknownVersionError: its version is newer than ours, or it has none.
+    """
+    return _decode(bag, Report(address="", name=""), Report)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+def _decode(bag: Mapping[str, str], empty: _T, kind: type[_T]) -> Decoded[_T]:
+    if bag.get("version") != str(VERSION):
+        raise UnknownVersionError(
+            f"cannot read what the other side says: it speaks version {bag.get('version', 'none')}, "
+            f"this side speaks {VERSION}; refresh the older of the two"
+        )
+    hints = get_type_hints(kind)
+    values: dict[str, object] = {}
+    refused: list[str] = []
+    for field in fields(kind):
+        text = bag.get(field.name)
+        if text is None:
+            values[field.name] = getattr(empty, field.name)
+            continue
+        try:
+            values[field.name] = msgspec.json.decode(text, type=hints[field.name])
+        except (msgspec.DecodeError, ValueError):
+            values[field.name] = getattr(empty, field.name)
+            refused.append(field.name)
+    return Decoded(value=kind(**values), refused=tuple(refused))

@@ -1,0 +1,1 @@
+"""The local host: real processes on one machine, supervised by Pebble, each with a loopback address."""

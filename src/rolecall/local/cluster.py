@@ -1,0 +1,319 @@
+"""One cluster on this machine: its state on disk, and one cycle of coordinator and workers."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from rolecall import engine
+from rolecall.core import changes, coordinator, worker
+from rolecall.core.model import (
+    Credentials,
+    Deployment,
+    Directory,
+    Document,
+    ObjectStore,
+    Phase,
+    Report,
+    Secret,
+    Unit,
+)
+from rolecall.core.product import Ring
+from rolecall.local import home as disk
+from rolecall.local import processes
+from rolecall.local.addresses import plan_addresses
+from rolecall.local.coordinator import CoordinatorHost, restarts
+from rolecall.local.front import LocalGateway, Wish
+from rolecall.local.home import Home
+from rolecall.local.readiness import Asker
+from rolecall.local.supervisor import Supervisor
+from rolecall.local.tools import Tools
+from rolecall.local.topology import ClusterSpec
+from rolecall.local.worker import Place, WorkerHost, World, decoded_document, decoded_report, ready_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """What one cycle decided and did."""
+
+    decision: coordinator.Decision
+    actions: tuple[changes.Action, ...]
+    busy: frozenset[str]
+    places: tuple[Place, ...]
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to do or to wait for."""
+        return (
+            not self.actions
+            and not self.busy
+            and not self.decision.rollout.remaining
+            and not self.decision.desired.candidate
+            and all(unit.ready for unit in self.decision.cluster.units)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCluster:
+    """One cluster of a `rolecall.yaml`."""
+
+    spec: ClusterSpec
+    home: Home
+    tools: Tools
+    asker: Asker
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The cluster's supervisor."""
+        return Supervisor(self.home, self.tools.pebble)
+
+    @property
+    def gateway(self) -> LocalGateway:
+        """The cluster's entrypoint."""
+        return LocalGateway(
+            home=self.home,
+            binary=str(self.tools.nginx),
+            version=self.tools.nginx_version,
+            supervisor=self.supervisor,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients reach the cluster."""
+        main = self.spec.product.listeners[0].name
+        return f"http://{self.spec.gateway_address}:{self.spec.gateway_ports[main]}"
+
+    @property
+    def store(self) -> ObjectStore:
+        """The object store: the one asked for, or the embedded directory."""
+        return self.spec.store or Directory(path=str(self.home.store))
+
+    def store_text(self) -> str:
+        """Return what the object store is, for a person."""
+        store = self.store
+        return (
+            f"directory {store.path}"
+            if isinstance(store, Directory)
+            else f'bucket "{store.bucket}" at {store.endpoint}'
+        )
+
+    def places(self) -> tuple[Place, ...]:
+        """List every unit: those that are wanted, and those that are to leave."""
+        identity = self._identity()
+        wanted = {
+            f"{group.name}-{number}": group for group in self.spec.groups for number in range(group.units)
+        }
+        gone = [unit for unit in self.home.known_units() if unit not in wanted]
+        addresses = plan_addresses(identity.uuid, sorted([*wanted, *gone]), identity.addresses)
+        if addresses != identity.addresses:
+            self._remember(_Identity(uuid=identity.uuid, addresses=addresses))
+        staying = [
+            Place(unit=unit, group=group.name, roles=group.roles, address=addresses[unit])
+            for unit, group in wanted.items()
+        ]
+        return tuple(sorted([*staying, *(self._leaver(unit, addresses) for unit in gone)], key=lambda p: p.unit))
+
+    def _leaver(self, unit: str, addresses: dict[str, str]) -> Place:
+        report = decoded_report(self.home, unit)
+        return Place(
+            unit=unit,
+            group=unit.rpartition("-")[0],
+            roles=report.roles if report else (),
+            address=addresses[unit],
+            leaving=True,
+        )
+
+    def _identity(self) -> _Identity:
+        stored = disk.read_map(self.home.identity)
+        known, addresses = stored.get("uuid"), stored.get("addresses")
+        if isinstance(known, str):
+            kept = addresses if isinstance(addresses, dict) else {}
+            return _Identity(uuid=known, addresses={str(k): str(v) for k, v in kept.items()})  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        fresh = _Identity(uuid=uuid.uuid4().hex[:12], addresses={})
+        self._remember(fresh)
+        return fresh
+
+    def _remember(self, identity: _Identity) -> None:
+        disk.write_json(self.home.identity, {"uuid": identity.uuid, "addresses": identity.addresses})
+
+    def cycle(self) -> Cycle:
+        """Reconcile once: the units report, the coordinator decides, the units follow."""
+        places = self.places()
+        world = self._look(places)
+        actions: list[changes.Action] = []
+        for place in places:
+            actions.extend(self._tell(place, world))
+        decision, done = self._reconcile_coordinator(places)
+        if decision.desired.candidate:
+            # The binary has just been asked; with its answer, nothing needs to start with an older config.
+            actions.extend(done)
+            decision, done = self._reconcile_coordinator(places)
+        actions.extend(done)
+        world = replace(world, document=decoded_document(self.home))
+        for place in places:
+            actions.extend(self._reconcile_worker(place, world))
+        return Cycle(decision=decision, actions=tuple(actions), busy=world.busy, places=places)
+
+    def observe(self) -> coordinator.Decision:
+        """Look and decide, without doing anything."""
+        places = self.places()
+        host = self._coordinator(places, self._reports(places, self._look(places)))
+        return coordinator.decide(self.spec.product, host.observe())
+
+    def pending(self) -> tuple[changes.Action, ...]:
+        """List the actions that would be done next, and do none."""
+        places = self.places()
+        world = self._look(places)
+        host = self._coordinator(places, self._reports(places, world))
+        seen = host.observe()
+        decision = coordinator.decide(self.spec.product, seen)
+        actions = list(host.diff(seen, decision))
+        ahead = replace(world, document=decision.desired.document)
+        for place in places:
+            worker_host = self._worker(place, ahead)
+            observed = worker_host.observe()
+            actions.extend(worker_host.diff(observed, worker.decide(self.spec.product, observed)))
+        return tuple(actions)
+
+    def request_restart(self, unit: str) -> None:
+        """Ask for a restart by hand; it comes when the rollout reaches the unit."""
+        counts = restarts(self.home)
+        disk.write_json(self.home.restarts, {**counts, unit: counts.get(unit, 0) + 1})
+
+    def document(self) -> Document | None:
+        """Return the last published document."""
+        return decoded_document(self.home)
+
+    def rings(self, ready: Sequence[Unit]) -> dict[str, dict[str, str]]:
+        """Ask one ready unit of each ring who its members are: page to member to state."""
+        found: dict[str, dict[str, str]] = {}
+        for ring in self.spec.product.rings:
+            seer = next((unit for unit in ready if ring.role in unit.roles), None)
+            if seer is not None:
+                found[ring.path] = self.ring(ring, seer.address)
+        return found
+
+    def ring(self, ring: Ring, address: str) -> dict[str, str]:
+        """Ask the unit at `address` who the members of a ring are: member to state."""
+        answer = self.asker.ask(f"http://{address}:{self.spec.product.port('http')}{ring.path}")
+        return members_of(answer.text) if answer.status == 200 else {}
+
+    def _reports(self, places: tuple[Place, ...], world: World) -> dict[str, Report]:
+        return {
+            place.unit: worker.decide(self.spec.product, self._worker(place, world).observe()).report
+            for place in places
+        }
+
+    def _tell(self, place: Place, world: World) -> tuple[changes.Action, ...]:
+        host = self._worker(place, world)
+        observed = host.observe()
+        actions = host.diff(observed, worker.decide(self.spec.product, observed))
+        reports = tuple(action for action in actions if isinstance(action, changes.PublishReport))
+        for action in reports:
+            host.apply(action)
+        return reports
+
+    def _reconcile_coordinator(
+        self, places: tuple[Place, ...]
+    ) -> tuple[coordinator.Decision, tuple[changes.Action, ...]]:
+        host = self._coordinator(places)
+        return engine.reconcile(host, partial(coordinator.decide, self.spec.product), host.diff)
+
+    def _reconcile_worker(self, place: Place, world: World) -> tuple[changes.Action, ...]:
+        host = self._worker(place, world)
+        desired, actions = engine.reconcile(host, partial(worker.decide, self.spec.product), host.diff)
+        if place.leaving and desired.report.phase is Phase.DRAINED and not actions:
+            self._release(place.unit)
+        return actions
+
+    def _release(self, unit: str) -> None:
+        """Forget a unit that has gone; its folder stays, in case it comes back."""
+        identity = self._identity()
+        identity.addresses.pop(unit, None)
+        self._remember(identity)
+        self.home.report(unit).unlink(missing_ok=True)
+
+    def _look(self, places: tuple[Place, ...]) -> World:
+        supervisor = self.supervisor
+        running = processes.running(self.home.root)
+        answers = self.asker.ready(
+            ready_url(self.spec.product, place.address) for place in places if place.unit in running
+        )
+        return World(
+            document=decoded_document(self.home),
+            credentials=self.spec.credentials,
+            running=running,
+            busy=supervisor.busy() if supervisor.alive else frozenset(),
+            answers=answers,
+        )
+
+    def _worker(self, place: Place, world: World) -> WorkerHost:
+        return WorkerHost(
+            product=self.spec.product,
+            home=self.home,
+            place=place,
+            binary=str(self.tools.product),
+            supervisor=self.supervisor,
+            asker=self.asker,
+            world=world,
+        )
+
+    def _coordinator(
+        self, places: tuple[Place, ...], reports: Mapping[str, Report] | None = None
+    ) -> CoordinatorHost:
+        identity, product = self._identity(), self.spec.product
+        return CoordinatorHost(
+            product=product,
+            deployment=Deployment(name=f"{product.name}-{self.spec.name}", uuid=identity.uuid),
+            settings=self.spec.settings,
+            groups=self.spec.groups,
+            places=places,
+            store=self.store,
+            secret=self._secret(),
+            wish=Wish(address=self.spec.gateway_address, ports=dict(self.spec.gateway_ports)),
+            home=self.home,
+            binary=str(self.tools.product),
+            gateway=self.gateway,
+            reports=reports,
+        )
+
+    def _secret(self) -> str:
+        """Return a reference to the store's credentials that changes when they do, and tells nothing of them."""
+        path = self.home.secrets / "object-store.json"
+        stored = disk.read_map(path)
+        version = stored.get("version")
+        number = version if isinstance(version, int) else 0
+        given = self.spec.credentials
+        if given is None:
+            return f"object-store/{number}" if number and self.spec.store is not None else ""
+        if number and _credentials(stored) == given:
+            return f"object-store/{number}"
+        keys = {"access-key": given.access_key.reveal(), "secret-key": given.secret_key.reveal()}
+        disk.write_json(path, {**keys, "version": number + 1}, 0o600)
+        return f"object-store/{number + 1}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    uuid: str
+    addresses: dict[str, str]
+
+
+def _credentials(stored: object) -> Credentials | None:
+    match stored:
+        case {"access-key": str(access), "secret-key": str(secret)}:
+            return Credentials(access_key=Secret(access), secret_key=Secret(secret))
+        case _:
+            return None
+
+
+def members_of(page: str) -> dict[str, str]:
+    """Read a ring page: member to state. An empty ring has `null` where the list would be (dskit ring/http.go)."""
+    try:
+        shards = json.loads(page)["shards"] or []
+        return {str(shard["id"]): str(shard["state"]) for shard in shards}
+    except (ValueError, KeyError, TypeError):
+        return {}

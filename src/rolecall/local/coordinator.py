@@ -1,0 +1,138 @@
+"""Carry out a coordinator's decisions on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rolecall.core import changes, coordinator, wire
+from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report
+from rolecall.core.product import Product, Settings
+from rolecall.local import home as disk
+from rolecall.local.front import LocalGateway, Wish
+from rolecall.local.home import Home
+from rolecall.local.worker import Place, decoded_document, decoded_report
+
+_VERIFY_S = 60.0
+_REMEMBERED = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorHost:
+    """The coordinator of one cluster on this machine."""
+
+    product: Product
+    deployment: Deployment
+    settings: Settings
+    groups: tuple[Group, ...]
+    places: tuple[Place, ...]
+    store: ObjectStore
+    secret: str
+    wish: Wish
+    home: Home
+    binary: str
+    gateway: LocalGateway
+    reports: Mapping[str, Report] | None = None
+    """Reports to use instead of the published ones, for a look that changes nothing."""
+    problems: tuple[Problem, ...] = ()
+
+    def observe(self) -> coordinator.Observed:
+        """Look at the cluster."""
+        members = {place.unit: self._member(place) for place in self.places}
+        return coordinator.Observed(
+            deployment=self.deployment,
+            settings=self.settings,
+            groups=self.groups,
+            members={unit: member for unit, member in members.items() if member is not None},
+            store=self.store,
+            secret=self.secret,
+            restarts=restarts(self.home),
+            front=self.gateway.observe(self.wish, self.settings),
+            published=decoded_document(self.home),
+            verified=verdicts(self.home),
+            problems=self.problems,
+        )
+
+    def _member(self, place: Place) -> coordinator.Member | None:
+        if self.reports is not None:
+            report = self.reports.get(place.unit)
+        else:
+            report = decoded_report(self.home, place.unit)
+        return None if report is None else coordinator.Member(group=place.group, report=report)
+
+    def diff(
+        self, observed: coordinator.Observed, decision: coordinator.Decision
+    ) -> tuple[changes.Action, ...]:
+        """Compare the cluster with what it should be."""
+        state = changes.CoordinatorState(
+            published=observed.published, gateway=self.gateway.loaded, serving=observed.front.serving
+        )
+        return changes.diff_coordinator(state, decision.desired)
+
+    def apply(self, action: changes.Action) -> None:
+        """Do one action on this machine."""
+        match action:
+            case changes.LoadGateway(text, serving):
+                self.gateway.load(text, serving, admin=self.settings.flag("admin"))
+            case changes.VerifyConfig(digest, config):
+                self._remember(digest, verify(self.product, self.binary, config))
+            case changes.PublishDocument(document):
+                disk.write_json(self.home.document, wire.encode(document))
+            case _:
+                raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
+
+    def _remember(self, digest: str, said: str) -> None:
+        known = {key: text for key, text in verdicts(self.home).items() if key != digest}
+        newest = dict([*known.items(), (digest, said)][-_REMEMBERED:])
+        disk.write_json(self.home.verified, newest)
+
+
+def restarts(home: Home) -> dict[str, int]:
+    """Return how many restarts of each unit were asked for by hand."""
+    return {unit: number for unit, number in disk.read_map(home.restarts).items() if isinstance(number, int)}
+
+
+def verdicts(home: Home) -> dict[str, str]:
+    """Return what the binary said of the configs it was shown."""
+    return {key: str(said) for key, said in disk.read_map(home.verified).items()}
+
+
+def verify(product: Product, binary: str, config: str) -> str:
+    """Have the binary judge a config; return what it says, empty when it is good."""
+    with tempfile.TemporaryDirectory(prefix="rolecall-") as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(config)
+        (Path(folder) / "runtime.yaml").write_text("{}\n")
+        result = subprocess.run(
+            [binary, *(argument.format(config=path) for argument in product.verify)],
+            env={**os.environ, **trial_variables(folder), **product.environment},
+            capture_output=True,
+            text=True,
+            timeout=_VERIFY_S,
+            check=False,
+        )
+    if result.returncode == 0:
+        return ""
+    return _refusal(result.stderr + result.stdout, folder) or f"it ended with code {result.returncode}"
+
+
+def trial_variables(folder: str) -> Mapping[str, str]:
+    """Return values for the variables in a config that is only looked at."""
+    return {
+        "ROLECALL_ADDRESS": "127.0.0.1",
+        "ROLECALL_UNIT": "trial",
+        "ROLECALL_DATA": folder,
+        "ROLECALL_ZONE": "",
+        "ROLECALL_DOLLAR": "$",
+    }
+
+
+def _refusal(output: str, folder: str) -> str:
+    """Return the sentence that says what is wrong, without our temporary path or a stack."""
+    lines = [line.strip() for line in output.replace(folder, "").splitlines() if line.strip()]
+    telling = [line for line in lines if "level=info" not in line and "goroutine" not in line]
+    return " ".join(telling)[:600]

@@ -1,0 +1,168 @@
+"""The gateway on this machine: one nginx, tested before it is loaded, reloaded and never restarted."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hashlib
+import os
+import secrets
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from rolecall.core import coordinator, gateway, nginx
+from rolecall.core.model import ProcessSpec
+from rolecall.core.product import Settings
+from rolecall.local import home as disk
+from rolecall.local import processes
+from rolecall.local.home import Home
+from rolecall.local.supervisor import GATEWAY, Supervisor, wait_for
+
+_TEST_S = 30.0
+_RELOAD_S = 20.0
+
+
+class GatewayError(Exception):
+    """nginx refused a config, or didn't take it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the administrator wants of the gateway."""
+
+    address: str
+    ports: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalGateway:
+    """The nginx of one cluster."""
+
+    home: Home
+    binary: str
+    version: str
+    supervisor: Supervisor
+
+    def observe(self, wish: Wish, settings: Settings) -> coordinator.Front:
+        """Say what the gateway is and which units it sends to."""
+        admin = settings.flag("admin")
+        return coordinator.Front(
+            options=gateway.Options(
+                address=wish.address,
+                ports=wish.ports,
+                listeners=settings.listed("receivers"),
+                admin=admin,
+                admin_file=str(self._htpasswd) if admin else "",
+                multi_tenant=settings.flag("multi-tenant"),
+            ),
+            dialect=nginx.Dialect.of(self.version),
+            paths=nginx.Paths(prefix=str(self.home.gateway), user=_user()),
+            serving=frozenset(disk.read_list(self.home.serving)),
+        )
+
+    @property
+    def loaded(self) -> str:
+        """The config that was loaded last; empty while nginx doesn't run."""
+        if processes.running(self.home.root).get(GATEWAY) is None:
+            return ""
+        return disk.read_text(self._config) or ""
+
+    def load(self, text: str, serving: frozenset[str], *, admin: bool) -> None:
+        """Test a config, write it and have nginx take it up; the last good one stays if it is refused.
+
+        Returns once every process that follows an older config has stopped accepting requests, so a unit
+        that is left out gets no new ones.
+
+        Raises:
+            GatewayError: nginx refused the config.
+            TimeoutError: nginx didn't follow in time.
+        """
+        if admin:
+            self._credentials()
+        self._test(text)
+        # A unit that joins may be written down late, one that leaves must stay until it is really out.
+        before = frozenset(disk.read_list(self.home.serving))
+        disk.write_json(self.home.serving, sorted(before | serving))
+        disk.write(self._config, text)
+        master = processes.running(self.home.root).get(GATEWAY)
+        if master is None:
+            self.supervisor.start(self._spec())
+        else:
+            self._reload(master.pid)
+        disk.write_json(self.home.serving, sorted(serving))
+
+    def _reload(self, master: int) -> None:
+        old = _workers(master)
+        os.kill(master, signal.SIGHUP)
+
+        def followed() -> bool:
+            accepting = _accepting(master)
+            return bool(accepting - old) and not (accepting & old)
+
+        wait_for(followed, _RELOAD_S, "the gateway to follow its new config")
+
+    def _test(self, text: str) -> None:
+        self.home.gateway.mkdir(parents=True, exist_ok=True)
+        trial = self.home.gateway / "trial.conf"
+        disk.write(trial, text)
+        result = subprocess.run(
+            [self.binary, "-t", "-q", "-c", str(trial), "-p", str(self.home.gateway), "-e", "stderr"],
+            capture_output=True,
+            text=True,
+            timeout=_TEST_S,
+            check=False,
+        )
+        trial.unlink(missing_ok=True)
+        if result.returncode:
+            raise GatewayError(f"cannot load the gateway: nginx says: {result.stderr.strip()[:500]}")
+
+    def _spec(self) -> ProcessSpec:
+        command = (self.binary, "-c", str(self._config), "-p", str(self.home.gateway), "-e", "stderr")
+        return ProcessSpec(name=GATEWAY, command=command, kill_delay_s=10)
+
+    @property
+    def _config(self) -> Path:
+        return self.home.gateway / "nginx.conf"
+
+    @property
+    def _htpasswd(self) -> Path:
+        return self.home.secrets / "htpasswd"
+
+    def _credentials(self) -> None:
+        """Make the admin's password on first use: one file for the person, one for nginx."""
+        password = self.home.secrets / "admin"
+        if password.exists() and self._htpasswd.exists():
+            return
+        word = secrets.token_urlsafe(24)
+        salt = secrets.token_bytes(8)
+        # {SSHA}: https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html#auth_basic_user_file
+        digest = hashlib.sha1(word.encode() + salt, usedforsecurity=False).digest()
+        disk.write(password, f"admin:{word}\n", 0o600)
+        disk.write(self._htpasswd, f"admin:{{SSHA}}{base64.b64encode(digest + salt).decode()}\n", 0o600)
+
+
+def _user() -> str:
+    """Return the user that nginx's workers run as: said only to a master that is root."""
+    return getpass.getuser() if os.geteuid() == 0 else ""
+
+
+def _workers(master: int) -> frozenset[int]:
+    try:
+        text = Path(f"/proc/{master}/task/{master}/children").read_text()
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(int(word) for word in text.split())
+
+
+def _accepting(master: int) -> frozenset[int]:
+    """List the workers that still take new requests: the others call themselves shutting down."""
+    return frozenset(pid for pid in _workers(master) if "shutting down" not in _title(pid))
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "shutting down"

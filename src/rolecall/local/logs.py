@@ -1,0 +1,74 @@
+"""Read the supervisor's log: one file with every process's lines, each marked with its unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_LINE = re.compile(r"^\S+ \[(?P<unit>[^\]]+)\] (?P<text>.*)$")
+_ERROR = re.compile(r"level=(error|fatal)|\bpanic:|\[emerg\]|^error|failed parsing config", re.IGNORECASE)
+_MESSAGE = re.compile(r'\b(?:err|error|msg)="((?:[^"\\]|\\.)*)"')
+_TAIL_BYTES = 256 * 1024
+
+
+def lines(log: Path, unit: str = "", *, last: int | None = None) -> list[str]:
+    """Return lines of the log, of one unit or of all, the last ones if asked."""
+    try:
+        text = log.read_text(errors="replace")
+    except FileNotFoundError:
+        return []
+    found = [line for line in text.splitlines() if wanted(line, unit)]
+    return found if last is None else found[-last:] if last else []
+
+
+def wanted(line: str, unit: str) -> bool:
+    """Whether a line of the log is of that unit; of any process but the supervisor when `unit` is empty."""
+    match = _LINE.match(line)
+    if match is None:
+        return not unit
+    name = match["unit"]
+    return name == unit if unit else name != "pebble"
+
+
+def last_error(log: Path, unit: str) -> str:
+    """Return the last line in which a unit's process says what is wrong; empty when there is none."""
+    for line in reversed(_tail(log)):
+        match = _LINE.match(line)
+        if match is None or match["unit"] != unit or not _ERROR.search(match["text"]):
+            continue
+        return _essence(match["text"])
+    return ""
+
+
+def _essence(text: str) -> str:
+    found: list[str] = _MESSAGE.findall(text)
+    # The `err` comes after the `msg`; a Go stack follows the first line of it.
+    message = found[-1].encode().decode("unicode_escape", errors="replace") if found else text
+    return message.splitlines()[0][:300]
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as handle:
+            size = handle.seek(0, 2)
+            handle.seek(max(0, size - _TAIL_BYTES))
+            return handle.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def follow(log: Path, unit: str) -> Iterator[str]:
+    """Yield lines as they are written, and an empty text whenever there is none yet."""
+    with log.open(errors="replace") as handle:
+        handle.seek(0, 2)
+        rest = ""
+        while True:
+            part = handle.readline()
+            rest += part
+            if rest.endswith("\n"):
+                if wanted(rest.rstrip("\n"), unit):
+                    yield rest.rstrip("\n")
+                rest = ""
+            elif not part:
+                yield ""

@@ -1,0 +1,116 @@
+"""Find out before anything is started what would keep it from working: ports, disk, object store."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from rolecall.core.model import S3, Credentials, Problem
+from rolecall.local import probe, processes
+from rolecall.local.cluster import LocalCluster
+from rolecall.local.supervisor import GATEWAY
+
+LEAST_FREE_BYTES = 2**30
+
+
+def examine(cluster: LocalCluster, *, least_free_bytes: int = LEAST_FREE_BYTES) -> tuple[Problem, ...]:
+    """List everything that stands in the way, all at once."""
+    return (*_ports(cluster), *_disk(cluster.home.root, least_free_bytes), *examine_store(cluster))
+
+
+def _ports(cluster: LocalCluster) -> Iterable[Problem]:
+    running = processes.running(cluster.home.root)
+    product = cluster.spec.product
+    if GATEWAY not in running:
+        for name, port in sorted(cluster.spec.gateway_ports.items()):
+            listener = next(one for one in product.listeners if one.name == name)
+            if not listener.receiver or listener.receiver in cluster.spec.settings.listed("receivers"):
+                yield from _taken(cluster.spec.gateway_address, port, "the gateway", cluster.spec.name)
+    for place in cluster.places():
+        if place.unit in running or place.leaving:
+            continue
+        for port in product.ports:
+            yield from _taken(place.address, port.number, f"unit {place.unit}", cluster.spec.name)
+
+
+def _taken(address: str, port: int, who: str, cluster: str) -> Iterable[Problem]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as trial:
+        # As the servers do: an address whose last connections are still closing is not taken.
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((address, port))
+        except OSError as error:
+            holder = _holder(port)
+            yield Problem(
+                code="port-taken",
+                text=f"cannot start {who}: {address}:{port} can't be listened on: "
+                + (f"{holder} holds the port" if holder else str(error.strerror or error).lower()),
+                remedy=f"stop it, or set clusters.{cluster}.gateway.port to another"
+                if who == "the gateway"
+                else "stop what listens there",
+                facts=(("address", address), ("port", str(port)), ("holder", holder)),
+            )
+
+
+def _holder(port: int) -> str:
+    import psutil
+
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+            if connection.pid is None:
+                return "another user's process"
+            try:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+            except psutil.NoSuchProcess:
+                return ""
+    return ""
+
+
+def _disk(root: Path, least: int) -> Iterable[Problem]:
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < least:
+        yield Problem(
+            code="disk-full",
+            text=f"cannot keep data in {root}: {free // 2**20} MiB are free and {least // 2**20} MiB are needed",
+            remedy="free some space, or move rolecall.yaml to a larger disk",
+            facts=(("free-bytes", str(free)),),
+        )
+
+
+def examine_store(cluster: LocalCluster) -> tuple[Problem, ...]:
+    """Try the object store with the very settings that the workers get."""
+    store, credentials = cluster.spec.store, cluster.spec.credentials
+    if not isinstance(store, S3) or credentials is None:
+        return ()
+    result = probe.probe(_target(store, credentials), create_bucket=cluster.spec.create_bucket)
+    if result.ok:
+        return ()
+    return (
+        Problem(
+            code="object-store",
+            text=probe.message(result).rpartition("; ")[0],
+            remedy=result.remedy,
+            facts=(
+                ("verb", result.verb),
+                ("bucket", result.bucket),
+                ("endpoint", result.endpoint),
+                ("cause", str(result.cause or "")),
+            ),
+        ),
+    )
+
+
+def _target(store: S3, credentials: Credentials) -> probe.S3Target:
+    return probe.S3Target(
+        endpoint=store.endpoint,
+        bucket=store.bucket,
+        region=store.region,
+        access_key=credentials.access_key.reveal(),
+        secret_key=credentials.secret_key.reveal(),
+        ca=store.ca,
+        path_style=store.path_style,
+    )

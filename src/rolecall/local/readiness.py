@@ -1,0 +1,57 @@
+"""Ask the units' own processes, over HTTP: ready, ring pages, lifecycle calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+import httpx2
+
+_ANSWER_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a process said."""
+
+    status: int
+    """HTTP status; 0 when nobody answered."""
+    text: str
+
+
+class Asker:
+    """One HTTP client for all units of a command."""
+
+    def __init__(self) -> None:
+        """Open the client; proxies and credentials of the user's environment are not for loopback."""
+        self._client = httpx2.Client(timeout=_ANSWER_S, trust_env=False)
+
+    def __enter__(self) -> Asker:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self._client.close()
+
+    def ask(self, url: str, *, method: str = "GET", timeout_s: float = _ANSWER_S) -> Answer:
+        """Make one request; a connection that fails is an answer with status 0."""
+        try:
+            response = self._client.request(
+                method, url, timeout=timeout_s, headers={"Accept": "application/json"}
+            )
+        except httpx2.HTTPError as error:
+            return Answer(0, type(error).__name__)
+        return Answer(response.status_code, response.text)
+
+    def ready(self, urls: Iterable[str]) -> Mapping[str, Answer]:
+        """Ask several addresses at once."""
+        wanted = tuple(dict.fromkeys(urls))
+        if not wanted:
+            return {}
+        with ThreadPoolExecutor(max_workers=min(16, len(wanted))) as pool:
+            return dict(zip(wanted, pool.map(self.ask, wanted), strict=True))

@@ -1,0 +1,188 @@
+"""Carry out a worker's decisions on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from rolecall.core import changes, wire, worker
+from rolecall.core.model import Credentials, Document, ProcessSpec, Report
+from rolecall.core.product import Product
+from rolecall.local import home as disk
+from rolecall.local import logs
+from rolecall.local.home import Home
+from rolecall.local.processes import Running
+from rolecall.local.readiness import Answer, Asker
+from rolecall.local.supervisor import Supervisor
+
+_FLUSH_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What one look at the machine showed, for all workers of a cluster."""
+
+    document: Document | None
+    credentials: Credentials | None
+    running: Mapping[str, Running]
+    busy: frozenset[str]
+    answers: Mapping[str, Answer]
+    """Readiness address to its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One unit and where it is."""
+
+    unit: str
+    group: str
+    roles: tuple[str, ...]
+    address: str
+    leaving: bool = False
+
+
+def paths_of(home: Home, unit: str, binary: str) -> worker.Paths:
+    """Return where a unit's things are."""
+    folder = home.unit(unit)
+    return worker.Paths(
+        binary=binary,
+        config=str(folder / "config.yaml"),
+        data=str(folder / "data"),
+        credentials=str(folder / "credentials"),
+    )
+
+
+def ready_url(product: Product, address: str) -> str:
+    """Return the address at which a unit says whether it is ready."""
+    return f"http://{address}:{product.port('http')}{product.ready}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHost:
+    """One unit on this machine."""
+
+    product: Product
+    home: Home
+    place: Place
+    binary: str
+    supervisor: Supervisor
+    asker: Asker
+    world: World
+
+    def observe(self) -> worker.Observed:
+        """Look at the unit."""
+        place = self.place
+        return worker.Observed(
+            unit=place.unit,
+            address=place.address,
+            name=place.address,
+            roles=place.roles,
+            paths=paths_of(self.home, place.unit, self.binary),
+            leaving=place.leaving,
+            document=self.world.document,
+            credentials=self.world.credentials,
+            process=self._process(),
+        )
+
+    def diff(self, observed: worker.Observed, desired: worker.Desired) -> tuple[changes.Action, ...]:
+        """Compare the unit with what it should be."""
+        state = changes.WorkerState(
+            unit=observed.unit,
+            address=observed.address,
+            files=self._contents(desired),
+            process=observed.process,
+            report=decoded_report(self.home, observed.unit),
+        )
+        actions = changes.diff_worker(state, desired)
+        if observed.unit not in self.world.busy:
+            return actions
+        # What it was last asked for has not come about yet; the next look decides anew.
+        later = changes.StartProcess | changes.RestartProcess | changes.StopProcess | changes.CallUnit
+        return tuple(action for action in actions if not isinstance(action, later))
+
+    def apply(self, action: changes.Action) -> None:
+        """Do one action on this machine."""
+        match action:
+            case changes.WriteFile(file):
+                disk.write(Path(file.path), file.content, file.mode)
+            case changes.StartProcess(spec) | changes.RestartProcess(spec):
+                self._start(spec)
+            case changes.StopProcess(name):
+                self.supervisor.stop(name)
+                self._spec_file.unlink(missing_ok=True)
+            case changes.CallUnit(address, verb):
+                url = f"http://{address}:{self.product.port('http')}{verb.path}"
+                self.asker.ask(url, method=verb.method, timeout_s=_FLUSH_S)
+            case changes.PublishReport(unit, report):
+                disk.write_json(self.home.report(unit), wire.encode(report))
+            case _:
+                raise TypeError(f"cannot apply {action!r}: it isn't a worker's")
+
+    @property
+    def _spec_file(self) -> Path:
+        return self.home.unit(self.place.unit) / "process.json"
+
+    def _start(self, spec: ProcessSpec) -> None:
+        Path(paths_of(self.home, spec.name, self.binary).data).mkdir(parents=True, exist_ok=True)
+        # Written first: if we are ended right after, the process's own marks tell that it isn't this one yet.
+        disk.write_json(self._spec_file, msgspec.to_builtins(spec))
+        self.supervisor.start(spec)
+
+    def _process(self) -> worker.Process:
+        unit = self.place.unit
+        spec = self._spec()
+        runs = self.world.running.get(unit)
+        if spec is None and runs is None:
+            return worker.Process()
+        if unit in self.world.busy:
+            # It is on its way into what was last asked for; nothing of it is to be judged yet.
+            return worker.Process(spec=spec, running=True)
+        if spec is not None and runs is not None:
+            spec = dataclasses.replace(spec, identity=runs.identity)
+        answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
+        ready = runs is not None and answer.status == 200
+        return worker.Process(
+            spec=spec, running=runs is not None, ready=ready, problem="" if ready else self._problem(answer)
+        )
+
+    def _problem(self, answer: Answer) -> str:
+        if answer.status:
+            return answer.text.strip().splitlines()[0][:200] if answer.text.strip() else f"it answers {answer.status}"
+        return logs.last_error(self.home.log, self.place.unit)
+
+    def _spec(self) -> ProcessSpec | None:
+        stored = disk.read_map(self._spec_file)
+        try:
+            return msgspec.convert(stored, ProcessSpec) if stored else None
+        except msgspec.ValidationError:
+            return None
+
+    def _contents(self, desired: worker.Desired) -> dict[str, str]:
+        texts = {file.path: disk.read_text(Path(file.path)) for file in desired.files}
+        return {path: text for path, text in texts.items() if text is not None}
+
+
+def decoded_report(home: Home, unit: str) -> Report | None:
+    """Return a unit's last report, or None when there is none that can be read."""
+    bag = disk.read_bag(home.report(unit))
+    if bag is None:
+        return None
+    try:
+        return wire.decode_report(bag).value
+    except wire.UnknownVersionError:
+        return None
+
+
+def decoded_document(home: Home) -> Document | None:
+    """Return the last published document, or None when there is none that can be read."""
+    bag = disk.read_bag(home.document)
+    if bag is None:
+        return None
+    try:
+        return wire.decode_document(bag).value
+    except wire.UnknownVersionError:
+        return None
