@@ -108,9 +108,11 @@ class Section:
         if isinstance(value, str):
             self.refuse(name, f"{shown(value)} is not a list", f"write {name}: [{value}]")
             return None
-        items = cast("list[object]", value) if isinstance(value, list) else [None]
+        items: list[object] = cast("list[object]", value) if isinstance(value, list) else [None]
         if not all(isinstance(item, str) for item in items):
-            self.refuse(name, f"{shown(value)} is not a list of words", f"write {name}: [one, two]")
+            self.refuse(
+                name, f"{shown(self.values[name])} is not a list of words", f"write {name}: [one, two]"
+            )
             return None
         return tuple(dict.fromkeys(cast("list[str]", items)))
 
@@ -123,7 +125,7 @@ def suggest(name: str, known: tuple[str, ...], what: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: short, and never the inside of a list or mapping."""
+    """Return a value as a message shows it: short, and never the inside of a mapping."""
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= 40 else f'"{value[:40]}…"'
     if isinstance(value, bool):
@@ -132,9 +134,9 @@ def shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         items = cast("list[object]", value)
-        return "[" + ", ".join("…" if _deep(item) else shown(item) for item in items[:4]) + "]"
+        return "[" + ", ".join("…" if isinstance(item, list) else shown(item) for item in items[:4]) + "]"
+    return _bare(value)
+
+
+def _bare(value: object) -> str:
     return "nothing" if value is None else str(value)
-
-
-def _deep(value: object) -> bool:
-    return isinstance(value, list | Mapping)

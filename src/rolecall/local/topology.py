@@ -130,7 +130,7 @@ def _named(parent: Section, example: str) -> tuple[Section, ...]:
     sections: list[Section] = []
     for name in parent.values:
         if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
-            fact = f"a name is lowercase letters, digits and dashes, begins with a letter, ends at {_LONGEST_NAME}"
+            fact = f"a name is lowercase letters, digits and dashes, at most {_LONGEST_NAME}, a letter first"
             parent.refuse(name, fact, f"write {_better_name(name)}", "bad-name")
         elif section := parent.section(name, f"{name}: {example}"):
             sections.append(section)
@@ -180,8 +180,8 @@ def _product(reading: _Reading, section: Section) -> Product | None:
 def _groups(section: Section) -> tuple[Group, ...] | None:
     """Return the worker groups; without any, one unit that runs everything."""
     before = len(section.sheet.problems)
-    workers = section.section("workers", "workers: {write: {roles: [write], units: 1}}")
-    groups = tuple(_group(one) for one in _named(workers, "{roles: [NAME], units: 1}")) if workers else ()
+    workers = section.section("workers", "workers: {NAME: {roles: [ROLE], units: 1}}")
+    groups = tuple(_group(one) for one in _named(workers, "{roles: [ROLE], units: 1}")) if workers else ()
     units = sum(group.units for group in groups)
     if units > MOST_UNITS:
         section.refuse(

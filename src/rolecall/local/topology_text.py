@@ -54,7 +54,7 @@ def preset(product: Product, preset: Preset) -> str:
             "    settings:",
             "      retention: 15d    # how long data is kept; 0 keeps it for ever",
             "",
-            "    # Data is kept in a directory beside this file. For S3, write this and export both variables:",
+            "    # Data is kept in a folder beside this file. For S3, write this and export both variables:",
             "    # object-store:",
             "    #   s3:",
             "    #     endpoint: https://s3.example.com",

@@ -1,0 +1,18 @@
+"""What all tests share: the option that rewrites golden files."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--rewrite`."""
+    parser.addoption(
+        "--rewrite", action="store_true", help="write what the code renders now as the new golden files"
+    )
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written instead of compared."""
+    return bool(request.config.getoption("--rewrite"))
