@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import cases
 import pytest
 
 
@@ -16,3 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def rewrite(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written instead of compared."""
     return bool(request.config.getoption("--rewrite"))
+
+
+@pytest.fixture
+def golden(rewrite: bool) -> cases.Golden:  # noqa: FBT001 - pytest gives fixtures by position
+    """Run the cases of a file; see `cases.py`."""
+    return partial(cases.run, rewrite=rewrite)

@@ -162,15 +162,16 @@ def _base(
         choices=blueprint.choices,
         environment=product.environment,
     )
+    judged = product.judge(blueprint)
     if not product.verify:
-        return new, "", ()
+        return new, "", judged
     candidate = identity.render_candidate(product, blueprint)
     said = observed.verified.get(identity.digest_of(candidate))
     if said is None:
-        return old, candidate, ()
+        return old, candidate, judged
     if said:
-        return old, "", (_rejected(product, observed.settings, said, serving=old is not None),)
-    return new, "", ()
+        return old, "", (*judged, _rejected(product, observed.settings, said, serving=old is not None))
+    return new, "", judged
 
 
 def _rejected(product: Product, settings: Settings, said: str, *, serving: bool) -> Problem:

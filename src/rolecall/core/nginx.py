@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rolecall.core.gateway import UNLISTED, Endpoint, Gateway, Upstream
+from rolecall.core.gateway import UNLISTED, Endpoint, Gateway, Refusal, Upstream
 from rolecall.core.nginx_locations import CROOKED, build_location, health, refuse, set_headers, wrong_method
 from rolecall.core.nginx_text import Comment, Node, block, simple, write
 from rolecall.core.product import Match, Protocol
 
 # The statuses that nginx itself can answer with once it has read a path; before that there is no
 # location to send them to, and nginx's own page stays.
-_OWN_ERRORS = ("401", "403", "413", "494", "497", "500", "501", "502", "503", "504")
+_OWN_ERRORS = ("401", "403", "413", "494", "500", "501", "502", "503", "504")
+
+_NO_TLS = Refusal(status=400, code="no-tls", text="this port speaks TLS only")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +147,8 @@ def _maps(gateway: Gateway) -> Iterable[Node]:
     failures = {
         "401": "this path needs the credentials of an administrator",
         "413": f"the request is larger than {gateway.max_body}",
-        "494": "the request's headers are too large",
-        "497": "this port speaks TLS only",
+        # 494 by the time it has a status; no other 400 comes here.
+        "400": "the request's headers are too large",
         "502": "no unit could answer",
         "504": "no unit answered in time",
     }
@@ -225,3 +227,5 @@ def _listen(gateway: Gateway, endpoint: Endpoint, dialect: Dialect) -> Iterable[
         yield simple("ssl_certificate_key", gateway.key)
         yield simple("ssl_protocols", "TLSv1.2", "TLSv1.3")
         yield simple("ssl_session_cache", "shared:gateway:1m")
+        yield simple("error_page", "497", "@no_tls")
+        yield block("location", "@no_tls", body=(refuse(_NO_TLS),))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from rolecall.core.binary import Binary
-from rolecall.core.model import Choices, Deployment, ObjectStore
+from rolecall.core.model import Choices, Deployment, ObjectStore, Problem
 from rolecall.core.roles import Line
 
 Tree = dict[str, object]
@@ -200,7 +200,7 @@ def _no_config(_: Blueprint) -> Tree:
     return {}
 
 
-def _no_problems(_: Blueprint) -> tuple[str, ...]:
+def _no_problems(_: Blueprint) -> tuple[Problem, ...]:
     return ()
 
 
@@ -222,6 +222,8 @@ class Product:
     """Settings that only this product has."""
     config: Callable[[Blueprint], Tree] = _no_config
     runtime: Callable[[Blueprint], Tree] = _no_config
+    judge: Callable[[Blueprint], tuple[Problem, ...]] = _no_problems
+    """What only this product can find wrong with a blueprint."""
     check: Callable[[str, int], Check]
     """(marker, now in ns) to the check that writes and reads that marker."""
     arguments: tuple[str, ...] = ()

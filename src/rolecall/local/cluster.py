@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+
+import msgspec
 
 from rolecall import engine
 from rolecall.core import changes, coordinator, worker
@@ -114,7 +115,9 @@ class LocalCluster:
             Place(unit=unit, group=group.name, roles=group.roles, address=addresses[unit])
             for unit, group in wanted.items()
         ]
-        return tuple(sorted([*staying, *(self._leaver(unit, addresses) for unit in gone)], key=lambda p: p.unit))
+        return tuple(
+            sorted([*staying, *(self._leaver(unit, addresses) for unit in gone)], key=lambda p: p.unit)
+        )
 
     def _leaver(self, unit: str, addresses: dict[str, str]) -> Place:
         report = decoded_report(self.home, unit)
@@ -128,10 +131,10 @@ class LocalCluster:
 
     def _identity(self) -> _Identity:
         stored = disk.read_map(self.home.identity)
-        known, addresses = stored.get("uuid"), stored.get("addresses")
-        if isinstance(known, str):
-            kept = addresses if isinstance(addresses, dict) else {}
-            return _Identity(uuid=known, addresses={str(k): str(v) for k, v in kept.items()})  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        try:
+            return msgspec.convert(stored, _Identity)
+        except msgspec.ValidationError:
+            pass  # there is none yet
         fresh = _Identity(uuid=uuid.uuid4().hex[:12], addresses={})
         self._remember(fresh)
         return fresh
@@ -313,7 +316,16 @@ def _credentials(stored: object) -> Credentials | None:
 def members_of(page: str) -> dict[str, str]:
     """Read a ring page: member to state. An empty ring has `null` where the list would be (dskit ring/http.go)."""
     try:
-        shards = json.loads(page)["shards"] or []
-        return {str(shard["id"]): str(shard["state"]) for shard in shards}
-    except (ValueError, KeyError, TypeError):
+        members = msgspec.json.decode(page, type=_RingPage).shards or []
+    except msgspec.DecodeError:
         return {}
+    return {member.id: member.state for member in members}
+
+
+class _Member(msgspec.Struct):
+    id: str
+    state: str
+
+
+class _RingPage(msgspec.Struct):
+    shards: list[_Member] | None = None

@@ -141,7 +141,9 @@ class Failed(Exception):  # noqa: N818 - an outcome for a person, raised where n
 def down(cluster: LocalCluster, *, say: Say, purge: bool = False) -> int:
     """Stop every process of a cluster; with `purge` remove all its data too. Return how many ran."""
     with disk.exclusive(cluster.home.root):
-        running = [unit for unit in processes.running(cluster.home.root) if unit not in ("supervisor", GATEWAY)]
+        running = [
+            unit for unit in processes.running(cluster.home.root) if unit not in ("supervisor", GATEWAY)
+        ]
         if running:
             say(f"stopping {', '.join(sorted(running))}")
         cluster.supervisor.shut_down(timeout_s=_LONGEST_KILL_S)
@@ -166,9 +168,7 @@ def restart(cluster: LocalCluster, units: tuple[str, ...], *, say: Say, timeout_
             say(f"restart {unit}")
             cluster.request_restart(unit)
         last = _converge(cluster, say, timeout_s)
-    return Outcome(
-        verdict=last.decision.verdict, done=last.settled, seconds=time.monotonic() - began
-    )
+    return Outcome(verdict=last.decision.verdict, done=last.settled, seconds=time.monotonic() - began)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,9 @@ def check(cluster: LocalCluster, *, timeout_s: float = 30.0) -> Checked:
                 read_ms=(time.monotonic() - written) * 1000,
             )
         time.sleep(_PAUSE_S)
-    return Checked(ok=False, text=f"cannot read back what was written {timeout_s:g} s ago: {_said(status, text)}")
+    return Checked(
+        ok=False, text=f"cannot read back what was written {timeout_s:g} s ago: {_said(status, text)}"
+    )
 
 
 def _said(status: int, text: str) -> str:
@@ -274,7 +276,9 @@ def status(cluster: LocalCluster) -> Status:
             group=place.group,
             roles=place.roles,
             address=place.address,
-            phase=_phase(place.unit in running, reports[place.unit].report.phase if place.unit in reports else None),
+            phase=_phase(
+                place.unit in running, reports[place.unit].report.phase if place.unit in reports else None
+            ),
             ready=place.unit in reports and reports[place.unit].ready,
             pid=running[place.unit].pid if place.unit in running else 0,
             started=running[place.unit].started if place.unit in running else 0,
@@ -300,5 +304,5 @@ def status(cluster: LocalCluster) -> Status:
     )
 
 
-def _phase(runs: bool, phase: Phase | None) -> str:  # noqa: FBT001
+def _phase(runs: bool, phase: Phase | None) -> str:
     return phase.value if runs and phase else "stopped"

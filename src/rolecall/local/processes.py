@@ -88,7 +88,8 @@ def _marks(folder: Path, mark: bytes) -> dict[str, str]:
     variables = (folder / "environ").read_bytes().split(b"\0")
     if mark not in variables:
         return {}
-    return dict(item.decode(errors="replace").partition("=")[::2] for item in variables)
+    pairs = (item.decode(errors="replace").partition("=") for item in variables)
+    return {name: value for name, _, value in pairs}
 
 
 def _nginx(folder: Path, home: Path) -> dict[str, str]:

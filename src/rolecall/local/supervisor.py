@@ -190,5 +190,3 @@ def wait_for(condition: Callable[[], bool], timeout_s: float, what: str, *, requ
                 raise TimeoutError(f"cannot go on: waited {timeout_s:g} s for {what}")
             return
         time.sleep(0.02)
-
-

@@ -22,9 +22,7 @@ class Tools:
     nginx_version: str
 
 
-def gather(
-    product: Product, *, sources: Collection[Source] = ALL, progress: Progress = silent
-) -> Tools:
+def gather(product: Product, *, sources: Collection[Source] = ALL, progress: Progress = silent) -> Tools:
     """Find, download or build all three; raises `BinaryError` when one can't be had."""
     nginx = nginx_binary.locate_nginx(progress, sources=sources)
     return Tools(

@@ -53,10 +53,10 @@ def _s3(section: Section, secrets: Secrets) -> tuple[ObjectStore | None, Credent
     )
     endpoint = section.text("endpoint", required="https://s3.example.com")
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        # The value is not shown: what is wrong with it may be a password in it.
-        section.refuse(
-            "endpoint", "it isn't http:// or https:// with a host", "write https://s3.example.com:9000"
-        )
+        # The value is not shown, nor kept: what is wrong with it may be a password in it.
+        fact = "it isn't http:// or https:// with a host and nothing else"
+        section.refuse("endpoint", fact, "write https://s3.example.com:9000")
+        endpoint = ""
     bucket = section.text("bucket", required="NAME")
     keys = {name: _secret(section, name, secrets) for name in ("access-key", "secret-key")}
     access, secret = keys["access-key"], keys["secret-key"]

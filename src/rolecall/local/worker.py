@@ -151,7 +151,11 @@ class WorkerHost:
 
     def _problem(self, answer: Answer) -> str:
         if answer.status:
-            return answer.text.strip().splitlines()[0][:200] if answer.text.strip() else f"it answers {answer.status}"
+            return (
+                answer.text.strip().splitlines()[0][:200]
+                if answer.text.strip()
+                else f"it answers {answer.status}"
+            )
         return logs.last_error(self.home.log, self.place.unit)
 
     def _spec(self) -> ProcessSpec | None:
