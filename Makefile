@@ -1,0 +1,47 @@
+# Every target can be called on a fresh machine: what it needs, it sets up first.
+.DEFAULT_GOAL := help
+VENV := .venv
+RUN := $(VENV)/bin
+
+.PHONY: help setup demo demo-down binaries test test-real check format bench clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+setup: $(VENV)/.ready ## Prepare .venv with rolecall in it
+
+$(VENV)/.ready: pyproject.toml uv.lock scripts/setup
+	@scripts/setup $(VENV)
+	@touch $@
+
+demo: setup ## Bring up a real multirole Loki, write to it and read it back
+	@$(RUN)/python demo/run.py
+
+demo-down: setup ## Stop the demo and remove its data
+	@$(RUN)/rolecall down --file demo/rolecall.yaml --purge
+
+binaries: setup ## Find, download or build every executable
+	@$(RUN)/rolecall binaries --fetch
+
+test: setup ## Run the fast tests, and the real-binary tests whose binaries are at hand
+	$(RUN)/pytest
+
+test-real: binaries ## Get the missing binaries and run every real-binary test
+	$(RUN)/pytest -m real
+
+check: setup ## Lint, types, arrows, spelling
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/pyright
+	$(RUN)/lint-imports
+	$(RUN)/codespell src tests docs demo bench scripts *.md
+
+format: setup ## Format the code
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+bench: binaries ## Print every number we claim, each beside what it is compared with
+	$(RUN)/python -m bench
+
+clean: ## Remove what was set up here; the cache of binaries stays
+	rm -rf $(VENV) .uv .pytest_cache .ruff_cache .hypothesis
