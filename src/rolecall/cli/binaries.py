@@ -12,7 +12,7 @@ from rolecall.core.binary import Binary
 from rolecall.core.model import Problem
 from rolecall.local import nginx_binary
 from rolecall.local.binaries import locate, present
-from rolecall.local.found import BinaryError, Found, Progress
+from rolecall.local.found import BinaryError, Found, Progress, Source
 from rolecall.local.helpers import PEBBLE
 
 
@@ -20,7 +20,7 @@ from rolecall.local.helpers import PEBBLE
 class _Entry:
     name: str
     look: Callable[[], Found | None]
-    fetch: Callable[[Collection[str], Progress], Found]
+    fetch: Callable[[Collection[Source], Progress], Found]
 
 
 @click.command(
@@ -34,7 +34,7 @@ Examples:
 @click.argument("product", required=False)
 @options.sources
 @options.as_json
-def command(product: str | None, sources: tuple[str, ...] | None, as_json: bool) -> None:  # noqa: FBT001 - click's own call
+def command(product: str | None, sources: tuple[Source, ...] | None, as_json: bool) -> None:
     """Show the executables that PRODUCT needs, or all; with --from, get those that aren't here.
 
     Without --from nothing is downloaded or built.
@@ -68,7 +68,7 @@ def _entry(binary: Binary) -> _Entry:
     return _Entry(
         name=binary.name,
         look=lambda: present(binary),
-        fetch=lambda sources, say: locate(binary, sources=sources, progress=say),  # pyright: ignore[reportArgumentType]
+        fetch=lambda sources, say: locate(binary, sources=sources, progress=say),
     )
 
 
@@ -76,7 +76,7 @@ def _nginx() -> _Entry:
     return _Entry(
         name="nginx",
         look=nginx_binary.present_nginx,
-        fetch=lambda sources, say: nginx_binary.locate_nginx(say, sources=sources),  # pyright: ignore[reportArgumentType]
+        fetch=lambda sources, say: nginx_binary.locate_nginx(say, sources=sources),
     )
 
 

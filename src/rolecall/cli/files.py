@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from rolecall.cli import errors
 from rolecall.core.products import PRODUCTS
 from rolecall.local import topology
@@ -72,15 +74,25 @@ def parse(source: Source, *, need_secrets: bool = True) -> Parsed:
     )
 
 
-def specs(source: Source, names: Sequence[str] = (), *, need_secrets: bool = True) -> tuple[ClusterSpec, ...]:
+def specs(
+    source: Source, names: Sequence[str] = (), *, need_secrets: bool = True, strict: bool = True
+) -> tuple[ClusterSpec, ...]:
     """Return the clusters of a file, or those that are named.
 
+    Args:
+        source: The file.
+        names: Clusters; none means all.
+        need_secrets: Whether its keys must be there.
+        strict: Whether any problem of the file ends it; else they are shown, and what can be read goes on.
+
     Raises:
-        errors.Refused: the file is wrong somewhere, or has no cluster of that name.
+        errors.Refused: the file is wrong, or has no cluster of that name.
     """
     parsed = parse(source, need_secrets=need_secrets)
-    if parsed.problems:
+    if parsed.problems and (strict or not parsed.clusters):
         raise errors.Refused(parsed.problems, errors.BAD_INPUT)
+    for line in errors.lines_of(parsed.problems):
+        click.echo(line, err=True)
     known = {cluster.name: cluster for cluster in parsed.clusters}
     for name in names:
         if name not in known:
@@ -90,4 +102,4 @@ def specs(source: Source, names: Sequence[str] = (), *, need_secrets: bool = Tru
                 f'cannot find cluster "{name}" in {source.name}: there is no such cluster',
                 f"the clusters are {', '.join(known)}",
             )
-    return tuple(known[name] for name in names) or parsed.clusters
+    return tuple(known[name] for name in dict.fromkeys(names)) or parsed.clusters

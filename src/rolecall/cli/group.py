@@ -52,11 +52,11 @@ Examples:
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used, and whose failures have exit codes."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """List the commands in the table's order."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
             ctx.fail(f'cannot run "{args[0]}": there is no such command; {hint}see rolecall --help')
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table, importing nothing."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -101,4 +101,4 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rolecall", message="%(version)s")
 def rolecall() -> None:
-    """Deploy Loki, Mimir, Tempo and Pyroscope as coordinated clusters of roles."""
+    """Run clusters of processes that share out the roles of one product, on this machine."""

@@ -18,9 +18,9 @@ Examples:
   cat rolecall.yaml | rolecall judge -
 """
 )
-@click.argument("file", default=files.DEFAULT)
+@click.argument("file", type=click.Path(allow_dash=True), default=files.DEFAULT)
 @options.as_json
-def command(file: str, as_json: bool) -> None:  # noqa: FBT001 - click's own call
+def command(file: str, as_json: bool) -> None:
     """Say whether FILE describes coherent clusters, and everything that is wrong with it.
 
     Nothing is started or written, and no secret is needed. Exit code 0: coherent; 1: not; 2: the file

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
 from rolecall.cli import errors
 
+if TYPE_CHECKING:
+    from rolecall.local.found import Source
+
 _F = TypeVar("_F", bound=Callable[..., object])
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "": 1}
 
 
-def _mark(ctx: click.Context, _: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's signature
+def _mark(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
     if value:
         ctx.meta[errors.JSON] = True
     return value
@@ -30,46 +33,37 @@ def as_json(command: _F) -> _F:
 def file(command: _F) -> _F:
     """Add `--file`, for commands whose arguments are something else."""
     return click.option(
-        "--file", "-f", "path", default="rolecall.yaml", show_default=True, help="The file of the clusters."
+        "--file", "path", default="rolecall.yaml", show_default=True, help="The file of the clusters."
     )(command)
 
 
-class Duration(click.ParamType):
-    """A time such as 90s, 5m or 1h; in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse it."""
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
-        if not found:
-            self.fail(f"{value!r} is not a duration; write a number and s, m or h, such as 5m", param, ctx)
-        return float(found[1]) * _SECONDS[found[2]]
+def duration(text: str) -> float:
+    """Parse a time such as 90s, 5m or 1h; in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not found:
+        raise click.BadParameter(f"{text!r} is not a duration; write a number and s, m or h, such as 5m")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
-SOURCES = ("variable", "path", "cache", "release", "package", "build")
+def timeout(command: _F) -> _F:
+    """Add `--timeout`."""
+    return click.option(
+        "--timeout", type=duration, default="5m", show_default=True, help="How long to wait for the units."
+    )(command)
 
 
-class Sources(click.ParamType):
-    """A list of places that executables may come from, separated by commas."""
+SOURCES: tuple[Source, ...] = ("variable", "path", "cache", "release", "package", "build")
+"""Those of `rolecall.local.found`, written again so that `--help` needn't import it."""
 
-    name = "sources"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Parse it; `any` means all of them."""
-        if isinstance(value, tuple):
-            return tuple(str(one) for one in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        words = tuple(str(value).split(","))
-        if words == ("any",):
-            return SOURCES
-        wrong = [word for word in words if word not in SOURCES]
-        if wrong:
-            self.fail(f"{', '.join(wrong)} is not among {', '.join(SOURCES)}; use those, or any", param, ctx)
-        return words
+def _sources(text: str) -> tuple[Source, ...]:
+    words = tuple(text.split(","))
+    if words == ("any",):
+        return SOURCES
+    wrong = [word for word in words if word not in SOURCES]
+    if wrong:
+        raise click.BadParameter(f"{', '.join(wrong)} is not among {', '.join(SOURCES)}; use those, or any")
+    return cast("tuple[Source, ...]", words)
 
 
 def sources(command: _F) -> _F:
@@ -77,7 +71,7 @@ def sources(command: _F) -> _F:
     return click.option(
         "--from",
         "sources",
-        type=Sources(),
+        type=_sources,
         metavar="SOURCES",
         help=f"Where executables may come from: any, or some of {', '.join(SOURCES)}.",
     )(command)

@@ -18,13 +18,13 @@ Examples:
   rolecall render clusters/logs.yaml --to /tmp/logs --nginx 1.27.4
 """
 )
-@click.argument("file", default=files.DEFAULT)
+@click.argument("file", type=click.Path(allow_dash=True), default=files.DEFAULT)
 @click.option("--to", "folder", required=True, metavar="DIR", help="Folder that gets the files.")
 @click.option(
     "--nginx", default="1.22.1", show_default=True, metavar="VERSION", help="The nginx to write for."
 )
 @options.as_json
-def command(file: str, folder: str, nginx: str, as_json: bool) -> None:  # noqa: FBT001 - click's own call
+def command(file: str, folder: str, nginx: str, as_json: bool) -> None:
     """Write to DIR every file that up would write for FILE: configs, gateway and process specs.
 
     The same FILE at the same place gives the same bytes. No secret is needed or written. The cluster's id

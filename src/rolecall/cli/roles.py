@@ -24,7 +24,7 @@ Examples:
 )
 @click.argument("product", required=False)
 @options.as_json
-def command(product: str | None, as_json: bool) -> None:  # noqa: FBT001 - click's own call
+def command(product: str | None, as_json: bool) -> None:
     """List the roles of PRODUCT, or of every product: what each does, needs and keeps.
 
     A meta-role is a name for several roles. A coherent cluster runs every required role.
