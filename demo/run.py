@@ -34,9 +34,7 @@ def main() -> int:
     _rolecall("status", "--file", str(_FILE))
     query = urllib.parse.quote('{job="demo"}')
     print(
-        f"\nURL    {url}"
-        f"\nquery  curl -s '{url}/loki/api/v1/query_range?query={query}'"
-        "\nstop   make demo-down"
+        f"\nURL    {url}\nquery  curl -s '{url}/loki/api/v1/query_range?query={query}'\nstop   make demo-down"
     )
     return 0
 

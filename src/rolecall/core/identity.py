@@ -35,6 +35,14 @@ def load(text: str) -> object:
     return cast("object", yaml.load(text, Loader=_LOADER))  # noqa: S506 - a safe loader, written in C
 
 
+def readable(text: str) -> bool:
+    """Whether a text is a YAML mapping."""
+    try:
+        return isinstance(load(text), Mapping)
+    except yaml.YAMLError:
+        return False
+
+
 def render_config(product: Product, blueprint: Blueprint) -> str:
     """Render the one config of a cluster, the operator's overrides merged last."""
     overrides = _escaped(blueprint.settings.tree("config-overrides"))

@@ -204,11 +204,13 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Leave for one unit to restart into `digest`, or to go; empty takes the leave back."""
+    """Leave for one unit to restart into `digest`, or to go; an empty one takes the leave back."""
 
     digest: str
     revision: int
     """The document that first carried it: a report older than this knows nothing of it."""
+    since: str = ""
+    """What the unit ran when it got the leave; once it runs anything else, the leave is used up."""
 
 
 LEAVE = "leave"

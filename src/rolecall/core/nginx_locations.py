@@ -20,7 +20,7 @@ from rolecall.core.product import Match, Protocol
 _TAIL_TIMEOUT = "1h"
 
 # `//` that one side merges, `.` and `..` in any spelling, and a root that is an encoded slash.
-CROOKED = r"~*^(?:/%2f|[^?]*//|[^?]*(?:/|%2f)(?:\.|%2e){1,2}(?:[/?#]|%2f|$))"
+CROOKED = r"~*^(?:/%2f|[^?]*(?:/|%2f)(?:(?<=/)/|(?:\.|%2e){1,2}(?:[/?#]|%2f|$)))"
 """Key of `$crooked`: the paths, as the client wrote them, that no location may pass on."""
 
 

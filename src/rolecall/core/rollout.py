@@ -7,20 +7,27 @@ The rules, in the words of the guarantees:
 1. Of the units that share a ring-bearing role, at most one is down on purpose at any time, and only
    while all the others are ready (G3). Units that keep nothing may go together, but never the last
    ready one of a role that others still count on.
-2. A new leave is granted only while every unit that isn't itself on its way is ready: a config that
-   the first unit cannot become ready with reaches no second one (G4).
-3. A unit is held back from the gateway, and every gateway has confirmed it, before its leave (G5).
+2. A new leave is granted only while every unit is ready and none is on its way: a config that the
+   first unit cannot become ready with reaches no second one (G4). Units go together only into a
+   digest that some ready unit already runs.
+3. A unit is held back from the gateway, and every gateway has confirmed it, before its leave (G5). It
+   stays held until its leave is fulfilled, or the unit has said that it knows the leave was withdrawn.
 4. A unit that isn't ready needs no leave: a fix must be able to reach a broken cluster.
 5. A report older than the unit's own grant proves nothing: that unit counts as down.
+6. A leave that isn't used yet is withdrawn when another unit of the role goes down by itself, and when
+   it would lead to what is no longer wanted. A withdrawn leave is never renewed: it is answered first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rolecall.core.model import LEAVE, Grant, Unit
 from rolecall.core.roles import Line
+
+_WITHDRAWN = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,67 +62,24 @@ class Situation:
 def plan(now: Situation) -> Rollout:
     """Plan one cycle: next step only, nothing stored."""
     units = {unit.id: unit for unit in now.units}
-    open_grants = {
+    on_their_way = {
         name: grant for name, grant in now.granted.items() if name in units and _open(units[name], grant)
     }
-    waiting = _candidates(now, open_grants)
-    down = {u.id for u in now.units if not u.ready or u.id in open_grants}
-    chosen: list[str] = []
-    waits: set[str] = set()
-    for name in waiting:
-        blockers = _blockers(now, units[name], down, chosen)
-        if not blockers:
-            chosen.append(name)
-        elif not chosen:
-            waits.update(blockers)
-        if name in open_grants and name not in chosen and _acted(units[name], open_grants[name]):
-            chosen.append(name)
-    grants = _grants(now, chosen, open_grants)
+    fallen = tuple(unit for unit in now.units if not unit.ready and unit.id not in on_their_way)
+    waiting = [unit for unit in _in_order(now) if unit.id not in on_their_way]
+    chosen = [unit for unit in waiting if not unit.ready]
+    if not fallen and not on_their_way:
+        chosen.extend(_batch(now, waiting))
+    grants = _kept(now, units, on_their_way, fallen)
+    for unit in chosen:
+        if unit.id not in now.serving:
+            grants[unit.id] = _new_grant(now, unit)
     return Rollout(
-        held=tuple(sorted(chosen)),
-        grants=grants,
-        remaining=tuple(waiting),
-        waits_for=tuple(sorted(waits)),
+        held=tuple(sorted({*on_their_way, *(unit.id for unit in chosen)})),
+        grants=dict(sorted(grants.items())),
+        remaining=(*sorted(on_their_way), *(unit.id for unit in waiting)),
+        waits_for=tuple(sorted(unit.id for unit in fallen)) if waiting and not chosen else (),
     )
-
-
-def _open(unit: Unit, grant: Grant) -> bool:
-    """Whether a grant is still to be fulfilled, as far as the unit's report can tell."""
-    if unit.report.revision < grant.revision:
-        return True
-    if grant.digest == "":
-        return not unit.ready
-    return not (unit.ready and unit.report.running == grant.digest)
-
-
-def _acted(unit: Unit, grant: Grant) -> bool:
-    """Whether the unit has begun to use its grant, so that it can't be taken back."""
-    if grant.digest == LEAVE:
-        return True
-    return grant.digest != "" and (not unit.ready or unit.report.running == grant.digest)
-
-
-def _candidates(now: Situation, open_grants: Mapping[str, Grant]) -> list[str]:
-    """List the units that must restart or leave: those on their way first, then by wave and name."""
-
-    def order(unit: Unit) -> tuple[bool, bool, bool, int, str]:
-        return (
-            unit.id not in open_grants,
-            unit.id in now.serving,
-            not unit.report.leaving,
-            wave(now.line, unit),
-            unit.id,
-        )
-
-    todo = [unit for unit in now.units if _must_go(now, unit) or unit.id in open_grants]
-    return [unit.id for unit in sorted(todo, key=order)]
-
-
-def _must_go(now: Situation, unit: Unit) -> bool:
-    if unit.report.leaving:
-        return True
-    running = unit.report.running
-    return unit.ready and running != "" and running != now.wanted.get(unit.id, running)
 
 
 def wave(line: Line, unit: Unit) -> int:
@@ -123,58 +87,81 @@ def wave(line: Line, unit: Unit) -> int:
     return min((line.role(name).wave for name in unit.roles), default=9)
 
 
-def _blockers(now: Situation, unit: Unit, down: set[str], chosen: list[str]) -> tuple[str, ...]:
-    """List the units that keep `unit` from going down now; empty when it may."""
-    if unit.report.leaving and not unit.ready:
-        return ()
-    others = [other for other in now.units if other.id != unit.id]
-    away = tuple(other.id for other in others if other.id in down)
-    if away:
-        return away
-    if not chosen:
-        return ()
-    first = next(other for other in others if other.id == chosen[0])
-    proven = any(_proven(now, other) for other in others)
-    if not proven or wave(now.line, first) != wave(now.line, unit):
-        return (first.id,)
-    return tuple(name for name in chosen if _together(now, unit, name, chosen))
+def _open(unit: Unit, grant: Grant) -> bool:
+    """Whether a grant is still to be fulfilled or answered, as far as the unit's report can tell."""
+    if unit.report.revision < grant.revision or not unit.ready:
+        return True
+    return grant.digest not in {_WITHDRAWN, unit.report.running}
 
 
-def _proven(now: Situation, unit: Unit) -> bool:
-    """Whether a unit runs what it should and is ready with it."""
-    return unit.ready and unit.report.running == now.wanted.get(unit.id)
+def _due(now: Situation, unit: Unit) -> str:
+    """Return the digest of the leave that a unit needs."""
+    return LEAVE if unit.report.leaving else now.wanted.get(unit.id, unit.report.running)
 
 
-def _together(now: Situation, unit: Unit, name: str, chosen: list[str]) -> bool:
-    """Whether `unit` and the chosen `name` may not be down at once."""
-    other = next(one for one in now.units if one.id == name)
-    shared = [now.line.role(role) for role in unit.roles if role in other.roles]
-    for role in shared:
-        left = [
-            one
-            for one in now.units
-            if role.name in one.roles and one.ready and one.id != unit.id and one.id not in chosen
-        ]
-        if role.ring or not left:
-            return True
-    return False
+def _must_go(now: Situation, unit: Unit) -> bool:
+    if unit.report.leaving:
+        return True
+    return unit.ready and unit.report.running not in {"", now.wanted.get(unit.id, unit.report.running)}
 
 
-def _grants(now: Situation, chosen: list[str], open_grants: Mapping[str, Grant]) -> dict[str, Grant]:
+def _in_order(now: Situation) -> list[Unit]:
+    """List the units that must restart or leave: leavers first, then by wave, those already out, name."""
+
+    def order(unit: Unit) -> tuple[bool, int, bool, str]:
+        return not unit.report.leaving, wave(now.line, unit), unit.id in now.serving, unit.id
+
+    return sorted((unit for unit in now.units if _must_go(now, unit)), key=order)
+
+
+def _batch(now: Situation, waiting: list[Unit]) -> list[Unit]:
+    """Choose the units that go next while everything is ready: one, or several that keep nothing."""
+    if not waiting:
+        return []
+    first = waiting[0]
+    batch, room = [first], _room(now)
+    room.subtract(first.roles)
+    proven = {unit.report.running for unit in now.units}
+    if _due(now, first) not in proven:
+        return batch
+    for unit in waiting[1:]:
+        alike = wave(now.line, unit) == wave(now.line, first) and _due(now, unit) in proven
+        if alike and all(room[role] > 1 for role in unit.roles):
+            batch.append(unit)
+            room.subtract(unit.roles)
+    return batch
+
+
+def _room(now: Situation) -> Counter[str]:
+    """Count the ready units of each role, as if of a ring there were two: one may go, one must stay."""
+    room = Counter(role for unit in now.units for role in unit.roles)
+    for role in now.line.roles:
+        if role.ring:
+            room[role.name] = min(room[role.name], 2)
+    return room
+
+
+def _kept(
+    now: Situation, units: Mapping[str, Unit], on_their_way: Mapping[str, Grant], fallen: Iterable[Unit]
+) -> dict[str, Grant]:
+    """Return the open grants, as they are or withdrawn."""
+    lost = {role for unit in fallen for role in unit.roles}
     grants: dict[str, Grant] = {}
-    units = {unit.id: unit for unit in now.units}
-    for name in sorted(set(chosen) | set(open_grants)):
-        unit, old = units[name], open_grants.get(name)
-        if name not in chosen:
-            digest = ""
-        elif unit.report.leaving:
-            digest = LEAVE
-        elif _must_go(now, unit) or (old and old.digest):
-            digest = now.wanted.get(name, "")
+    for name, grant in on_their_way.items():
+        unit = units[name]
+        unused = unit.ready and unit.report.running == grant.since
+        if grant.digest == _due(now, unit) and (not unit.ready or (unused and lost.isdisjoint(unit.roles))):
+            grants[name] = grant
+        elif unit.report.leaving and not unit.ready and name not in now.serving:
+            grants[name] = _new_grant(now, unit)
         else:
-            digest = ""
-        if old and old.digest == digest:
-            grants[name] = old
-        elif old or (digest and name not in now.serving):
-            grants[name] = Grant(digest=digest, revision=now.revision)
+            grants[name] = _withdrawn(now, grant)
     return grants
+
+
+def _withdrawn(now: Situation, grant: Grant) -> Grant:
+    return grant if grant.digest == _WITHDRAWN else Grant(digest=_WITHDRAWN, revision=now.revision)
+
+
+def _new_grant(now: Situation, unit: Unit) -> Grant:
+    return Grant(digest=_due(now, unit), revision=now.revision, since=unit.report.running)

@@ -1,18 +1,20 @@
 """Decide for one worker: its files, its process, and what it says of itself.
 
-A bad or missing document changes nothing: what runs goes on running. The file on disk is always the
-newest; the process follows it only when it may.
+A bad or missing document, and roles that make no process, change nothing: what runs goes on running.
+
+The config on disk is the newest that the process may read when it starts: what differs from the one it
+runs with by live keys only is written at once, anything else right before the restart. So a process that
+a supervisor starts again by itself reads what it is said to run, and not what it has no leave for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rolecall.core import identity
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product, Verb
-from rolecall.core.roles import Line
+from rolecall.core.roles import Line, problems_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,37 +75,83 @@ def decide(product: Product, observed: Observed) -> Desired:
     """Decide one cycle of a worker."""
     document, process = observed.document, observed.process
     if document is None:
-        return Desired(report=_report(observed, process.spec), process=process.spec)
+        return _unchanged(observed)
+    refusal = _refused_document(product, document)
+    if refusal:
+        return _unchanged(replace(observed, document=None), refusal)
     line = product.line(document.line)
-    wanted = _spec(product, line, observed, document)
-    if _may_leave(observed):
+    if _may_leave(observed, document):
         roles = set(line.expand(observed.roles))
         return Desired(
-            report=_report(observed, None),
+            report=_report(observed, ""),
             flush=tuple(verb for verb in product.flush if roles & set(verb.roles)) if process.ready else (),
         )
-    follows = process.spec is None or not process.running or _may_restart(observed, document, wanted)
-    return Desired(
-        report=_report(observed, process.spec),
-        files=_files(observed, document),
-        process=wanted if follows else process.spec,
-    )
+    refusals = problems_of(line, product.name, observed.unit, observed.roles)
+    if refusals:
+        return replace(_unchanged(observed, str(refusals[0])), files=_live_files(observed, document))
+    return _following(observed, document, _spec(product, line, observed, document))
 
 
-def _may_leave(observed: Observed) -> bool:
-    if not observed.leaving or observed.document is None:
+def _unchanged(observed: Observed, problem: str = "") -> Desired:
+    """Keep what runs, whatever it is."""
+    spec = observed.process.spec
+    running = spec.identity if spec else ""
+    return Desired(report=_report(observed, running, problem), process=spec)
+
+
+def _following(observed: Observed, document: Document, wanted: ProcessSpec) -> Desired:
+    """Follow a document as far as this unit may."""
+    process, spec = observed.process, observed.process.spec
+    running = _running(spec, wanted)
+    follows = spec is None or not process.running or _may_restart(observed, document, running, wanted)
+    files = _live_files(observed, document)
+    if follows or running == wanted.identity:
+        files = (File(path=observed.paths.config, content=document.config), *files)
+    return Desired(report=_report(observed, running), files=files, process=wanted if follows else spec)
+
+
+def _refused_document(product: Product, document: Document) -> str:
+    """Say why nothing can be done with a document; empty when something can."""
+    lines = [line.name for line in product.lines]
+    if document.product != product.name:
+        fact = f"it is for the product {document.product or 'without a name'}"
+    elif document.line and document.line not in lines:
+        fact = f"it is for line {document.line} and this worker knows {', '.join(lines)}"
+    elif not identity.readable(document.config):
+        fact = "its config is no YAML mapping"
+    else:
+        return ""
+    return f"cannot use document {document.revision}: {fact}; what runs goes on"
+
+
+def _may_leave(observed: Observed, document: Document) -> bool:
+    if not observed.leaving:
         return False
-    grant = observed.document.grants.get(observed.unit)
+    grant = document.grants.get(observed.unit)
     return observed.process.spec is None or (grant is not None and grant.digest == LEAVE)
 
 
-def _may_restart(observed: Observed, document: Document, wanted: ProcessSpec) -> bool:
-    """Whether this unit may restart: it isn't ready anyway, it moved, or it has leave."""
-    spec = observed.process.spec
-    if spec is None or spec.identity == wanted.identity:
-        return spec is None or spec.environment != wanted.environment or spec.command != wanted.command
+def _running(spec: ProcessSpec | None, wanted: ProcessSpec) -> str:
+    """Return what the process runs, in such a way that it equals what is wanted only if nothing differs.
+
+    The coordinator knows nothing of this unit's paths and addresses. A process whose command or variables
+    are no longer the wanted ones says so by a digest of its own, and gets its leave like any other.
+    """
+    if spec is None:
+        return ""
+    same = spec.command == wanted.command and spec.environment == wanted.environment
+    if same or spec.identity != wanted.identity:
+        return spec.identity
+    return identity.digest_of(repr((spec.identity, spec.command, sorted(spec.environment.items()))))
+
+
+def _may_restart(observed: Observed, document: Document, running: str, wanted: ProcessSpec) -> bool:
+    """Whether this unit has to restart and may: it isn't ready anyway, or it has leave."""
+    if running == wanted.identity:
+        return False
     grant = document.grants.get(observed.unit)
-    return not observed.process.ready or (grant is not None and grant.digest == wanted.identity)
+    leave = grant is not None and grant.digest == wanted.identity and grant.since == running
+    return leave or not observed.process.ready
 
 
 def _spec(product: Product, line: Line, observed: Observed, document: Document) -> ProcessSpec:
@@ -131,14 +179,12 @@ def _spec(product: Product, line: Line, observed: Observed, document: Document) 
     )
 
 
-def _files(observed: Observed, document: Document) -> tuple[File, ...]:
-    files = [
-        File(path=observed.paths.config, content=document.config),
-        File(path=observed.paths.runtime, content=document.runtime),
-    ]
-    if observed.credentials is not None:
-        files.append(credentials_file(observed.paths.credentials, observed.credentials))
-    return tuple(files)
+def _live_files(observed: Observed, document: Document) -> tuple[File, ...]:
+    """Build the files that take effect without a restart, or whose newest content is the right one anyway."""
+    files = (File(path=observed.paths.runtime, content=document.runtime),)
+    if observed.credentials is None:
+        return files
+    return (*files, credentials_file(observed.paths.credentials, observed.credentials))
 
 
 def credentials_file(path: str, credentials: Credentials) -> File:
@@ -154,9 +200,9 @@ def credentials_file(path: str, credentials: Credentials) -> File:
     return File(path=path, content=content, mode=0o600, secret=True)
 
 
-def _report(observed: Observed, spec: ProcessSpec | None) -> Report:
+def _report(observed: Observed, running: str, problem: str = "") -> Report:
     process = observed.process
-    running = spec.identity if spec and process.running else ""
+    runs = running if process.running else ""
     if observed.leaving:
         phase = Phase.DRAINING if process.running else Phase.DRAINED
     else:
@@ -165,10 +211,10 @@ def _report(observed: Observed, spec: ProcessSpec | None) -> Report:
         address=observed.address,
         name=observed.name,
         roles=observed.roles,
-        running=running,
-        ready=process.ready and bool(running),
+        running=runs,
+        ready=process.ready and bool(runs),
         phase=phase,
-        problem="" if process.ready else process.problem,
+        problem=problem or ("" if process.ready else process.problem),
         revision=observed.document.revision if observed.document else 0,
         leaving=observed.leaving,
     )

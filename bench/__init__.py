@@ -1,0 +1,1 @@
+"""Measure what we claim, each number beside what it is compared with, in one run."""

@@ -1,0 +1,3 @@
+module rolecall/bench/load
+
+go 1.22
