@@ -13,9 +13,12 @@ if you understand what caused it.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 Handler = Callable[[str, str], str]
 """(argument, input) to output."""
@@ -51,7 +54,6 @@ def parse(text: str) -> list[Case]:
             if lines[:1] == [_BAR]:
                 lines.pop(0)
                 output = _until(lines, (_BAR,))
-                lines.pop(0)
             else:
                 output = _until(lines, ("",))
             case = Case(comments=tuple(comments), command=line, input=_joined(given), output=_joined(output))
@@ -73,7 +75,12 @@ def run(path: Path, handlers: Mapping[str, Handler], *, rewrite: bool) -> None:
         path.write_text(render(cases), encoding="utf-8")
         return
     assert cases, f"{path} holds no case"
-    assert render(cases) == text
+    said = render(cases)
+    if said != text:
+        changes = difflib.unified_diff(
+            text.splitlines(), said.splitlines(), str(path), "what is said now", lineterm=""
+        )
+        pytest.fail("\n".join(changes), pytrace=False)
 
 
 def _ran(case: Case, handlers: Mapping[str, Handler]) -> Case:

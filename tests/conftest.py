@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-import cases
 import pytest
+
+import cases
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +23,6 @@ def rewrite(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def golden(rewrite: bool) -> cases.Golden:  # noqa: FBT001 - pytest gives fixtures by position
+def golden(rewrite: bool) -> cases.Golden:
     """Run the cases of a file; see `cases.py`."""
     return partial(cases.run, rewrite=rewrite)

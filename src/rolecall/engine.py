@@ -12,13 +12,14 @@ from typing import Protocol, TypeVar
 from rolecall.core.changes import Action
 
 Observed = TypeVar("Observed")
+Seen_co = TypeVar("Seen_co", covariant=True)
 Decision = TypeVar("Decision")
 
 
-class Host(Protocol[Observed]):
+class Host(Protocol[Seen_co]):
     """What carries a decision out: the local machine, or Juju."""
 
-    def observe(self) -> Observed:
+    def observe(self) -> Seen_co:
         """Look at the world."""
         ...
 

@@ -75,7 +75,7 @@ def test_group_help_lists_exit_codes(run: Run):
 
 def test_unknown_command(run: Run):
     """A misspelt command ends with 2 and says what was probably meant."""
-    result = run("satus")
+    result = run("stat")
 
     assert result.exit_code == 2
     assert 'did you mean "status"?' in result.stderr
@@ -260,7 +260,7 @@ def test_completion(run: Run, shell: str):
     assert f"_ROLECALL_COMPLETE={shell}_complete" in result.stdout
 
 
-def test_completion_of_a_command(run: Run):
+def test_completion_of_a_command():
     """The beginning of a command is completed without importing any command."""
     result = CliRunner().invoke(
         rolecall,
@@ -323,7 +323,7 @@ def test_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(operations, "up", interrupt)
+    monkeypatch.setattr(operations, "up_all", interrupt)
 
     result = run("up", file=GOOD)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.core.model import S3, Directory, Group
+from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
 from rolecall.local import rehearsal, topology
 from rolecall.local.topology_text import Preset
@@ -22,11 +23,21 @@ Handler = Callable[[str, str], str]
 Golden = Callable[[Path, Mapping[str, Handler]], None]
 
 
-def parse(text: str, *, need_secrets: bool = False, folder: Path = FOLDER) -> topology.Parsed:
+ONE = {"loki": PRODUCTS["loki"]}
+"""A new product must not change what is said of an old one."""
+
+
+def parse(
+    text: str,
+    *,
+    need_secrets: bool = False,
+    folder: Path = FOLDER,
+    products: Mapping[str, Product] = ONE,
+) -> topology.Parsed:
     return topology.parse(
         text,
         source="rolecall.yaml",
-        products=PRODUCTS,
+        products=products,
         environment={"SET": "a-key"},
         folder=folder,
         need_secrets=need_secrets,
@@ -77,7 +88,6 @@ def test_syntax_error_hides_the_line():
 
 def test_values():
     """A file becomes the values that it says, paths beginning at its folder."""
-    (folder := FOLDER).is_dir()
     (cluster,) = parse(
         """
         clusters:
@@ -95,7 +105,7 @@ def test_values():
         Group(name="two", roles=("backend",), units=1),
     )
     assert cluster.settings.seconds("retention") == 2 * 86400
-    assert cluster.store == Directory(path=str(folder / "data"))
+    assert cluster.store == Directory(path=str(FOLDER / "data"))
     assert (cluster.gateway_address, cluster.gateway_ports) == ("127.0.0.2", {"http": 3200})
     assert cluster.credentials is None
 
@@ -167,11 +177,9 @@ def test_any_tree(tree: object):
 
 @pytest.mark.parametrize("product", PRODUCTS.values(), ids=lambda product: product.name)
 @pytest.mark.parametrize("preset", get_args(Preset))
-def test_presets_are_coherent(product: object, preset: Preset):
+def test_presets_are_coherent(product: Product, preset: Preset):
     """Every preset of every product is read without a problem, and coherent."""
-    one = next(p for p in PRODUCTS.values() if p is product)
-
-    parsed = parse(topology.preset(one, preset))
+    parsed = parse(topology.preset(product, preset), products=PRODUCTS)
 
     assert parsed.problems == ()
     assert rehearsal.judge(parsed.clusters[0]).problems == ()
@@ -210,6 +218,25 @@ def test_units_of_the_implied_worker():
     assert text == EDITED.replace(
         "  more:\n    product", "  more:\n    workers: {solo: {roles: [all], units: 3}}\n    product"
     )
+
+
+@pytest.mark.parametrize(("start", "newline"), [("\ufeff", "\n"), ("", "\r\n"), ("\ufeff", "\r\n")])
+def test_units_in_files_of_other_systems(start: str, newline: str):
+    """A byte order mark and other line ends stay, and don't lead the edit to the wrong place."""
+    text = start + EDITED.replace("\n", newline)
+
+    assert topology.with_units(text, "logs", {"write": 12}) == text.replace("units: 3", "units: 12")
+
+
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize("text", [BOMB, "clusters: " + "[" * 5000 + "]" * 5000, "a: \x00"])
+def test_hostile_file(text: str):
+    """A file that would take all memory or stack is refused at once."""
+    (problem,) = parse(text).problems
+
+    assert problem.code == "bad-yaml"
 
 
 def test_units_unchanged():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -22,10 +22,26 @@ class Loki:
     """A client of one cluster."""
 
     http: httpx2.Client
+    resent: list[str] = field(default_factory=list[str])
+    """Requests that were sent again, since the connection they were sent on was being closed."""
+
+    def send(self, method: str, path: str, **parts: Any) -> httpx2.Response:
+        """Send a request, once more if a kept connection was closed before any of the answer came.
+
+        RFC 9112, section 9.5: either side may close an idle connection at any time, and a client must be
+        ready for it; Go's and Java's clients send again by themselves, this one doesn't.
+        """
+        try:
+            return self.http.request(method, path, **parts)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+            if isinstance(error, httpx2.RemoteProtocolError) and "without sending a response" not in str(error):
+                raise
+            self.resent.append(f"{method} {path}: {error}")
+        return self.http.request(method, path, **parts)
 
     def push(self, lines: Iterable[str], *, job: str = "real", tenant: str = "") -> None:
         """Write lines; each must be acknowledged."""
-        answer = self.http.post(f"{API}/push", json=pushed(lines, job=job), headers=_tenant(tenant))
+        answer = self.send("POST", f"{API}/push", json=pushed(lines, job=job), headers=_tenant(tenant))
         assert answer.status_code == 204, (answer.status_code, answer.text)
 
     def read(self, *, job: str = "real", tenant: str = "") -> set[str]:
@@ -35,7 +51,8 @@ class Loki:
     def stamped(self, query: str, *, tenant: str = "") -> list[str]:
         """Read the lines of a selector."""
         now = time.time_ns()
-        answer = self.http.get(
+        answer = self.send(
+            "GET",
             f"{API}/query_range",
             params={"query": query, "start": now - 3600 * 10**9, "end": now + 600 * 10**9, "limit": 5000},
             headers=_tenant(tenant),
@@ -67,7 +84,10 @@ def _tenant(tenant: str) -> dict[str, str]:
 
 
 @contextmanager
-def loki_of(cluster: LocalCluster) -> Iterator[Loki]:
-    """Open a client of a cluster's gateway."""
-    with httpx2.Client(base_url=cluster.url, trust_env=False, timeout=READ_S) as http:
-        yield Loki(http)
+def loki_of(cluster: LocalCluster, *, keep: bool = True) -> Iterator[Loki]:
+    """Open a client of a cluster's gateway; without `keep` each request has a connection of its own."""
+    headers = {} if keep else {"Connection": "close"}
+    with httpx2.Client(base_url=cluster.url, trust_env=False, timeout=READ_S, headers=headers) as http:
+        loki = Loki(http)
+        yield loki
+        assert keep or loki.resent == []

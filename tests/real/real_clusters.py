@@ -58,14 +58,19 @@ def written(
     cluster: dict[str, object] = {"product": product.name}
     if workers:
         cluster["workers"] = {
-            roles.replace(",", "-"): {"roles": roles.split(","), "units": units}
-            for roles, units in workers.items()
+            _worker(roles): {"roles": roles.split(","), "units": units} for roles, units in workers.items()
         }
     if settings:
         cluster["settings"] = dict(settings)
     if store:
         cluster["object-store"] = dict(store)
     return yaml.safe_dump({"clusters": {"real": cluster}})
+
+
+def _worker(roles: str) -> str:
+    """Name a worker after its roles, shortly."""
+    first, *others = roles.split(",")
+    return "-".join((first, *others)) if len(roles) <= 40 else f"{first}-and-{len(others)}-more"
 
 
 def recommended(product: Product) -> dict[str, int]:

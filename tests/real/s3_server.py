@@ -14,6 +14,7 @@ from pathlib import Path
 from patience import until
 
 from rolecall.local import probe
+from rolecall.local.s3 import S3Target
 
 _READY_S = 30
 ACCESS, SECRET = "REAL_ACCESS_KEY", "REAL_SECRET_KEY"
@@ -37,7 +38,7 @@ class S3Server:
     def bucket(self) -> str:
         """Make a new bucket."""
         name = f"real-{secrets.token_hex(4)}"
-        target = probe.S3Target(
+        target = S3Target(
             endpoint=self.endpoint,
             bucket=name,
             region="us-east-1",

@@ -317,6 +317,21 @@ def leads_to(route: Route, path: str) -> bool:
 
 
 @pytest.mark.parametrize(
+    "path", ["//flush", "/%2fflush", "/%2Fflush", "///flush", "/a//../../flush", "/a/..//flush"]
+)
+def test_path_tricks_under_an_open_root(nginx: Path, tmp_path: Path, path: str):
+    """Where every other path is open, as for a product's pages, the closed ones stay closed."""
+    pages = Route(path="/", roles=("read",), match=Match.PREFIX)
+    product = replace(LOKI, routes=(Route(path="/flush", roles=("write",), access=Access.ADMIN), pages))
+    with running(nginx, tmp_path, Plan(product=product, units=UNITS)) as site:
+        answer = site.ask(path)
+
+        assert site.seen() == []
+        assert site.ask("/a%2Fb/c").status == 200
+    assert answer.status in (403, 404)
+
+
+@pytest.mark.parametrize(
     "path",
     ["/loki/api/v1/label/a%2Fb/values", "/loki/api/v1/rules/a%2Fb/c%20d", "/loki/api/v1/rules/%2Fetc%2Fa"],
 )
@@ -518,7 +533,7 @@ def test_grpc_passes_as_http2(nginx: Path, tmp_path: Path, curl: str):
     gateway = build(product, LOKI.lines[0], servers=servers, deployed=frozenset(), options=options)
 
     def ask(path: str) -> str:
-        command = [curl, "-sS", "--http2-prior-knowledge", "--path-as-is", "-d", "x", "-m", "10"]
+        command = [curl, "-sS", "--http2-prior-knowledge", "--path-as-is", "-X", "POST", "-m", "10"]
         command += ["-H", "X-Scope-OrgID: other", "-H", "Authorization: Basic eDp5", "-w", " %{http_code}"]
         url = f"http://127.0.0.1:{otlp}{path}"
         return subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout

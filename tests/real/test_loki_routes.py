@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from loki_client import API, Loki, loki_of, pushed
 from patience import until
-from real_clusters import Birth, Clusters, births, bring_up, written
+from real_clusters import Birth, Clusters, births, bring_up, kill, written
 from websockets.sync.client import connect
 
 from rolecall.core.product import Access, Match
@@ -322,8 +322,7 @@ def test_a_body_that_is_too_large_is_refused(site: Site):
 
 def test_z_a_role_that_is_away_is_named(site: Site):
     """When a role's only unit is stopped, its routes are 503 and name it; the others go on."""
-    site.cluster.supervisor.stop("backend-0")
-    until(lambda: "backend-0" not in births(site.cluster), 60, "backend-0 to stop")
+    kill(site.cluster, "backend-0")
     # One cycle sees it and starts it again, which takes longer than the requests below.
     site.cluster.cycle()
 

@@ -20,7 +20,9 @@ SHAPES = {
     "one-all": {"all": 1},
     "two-all": {"all": 2},
     "three-roles": {"write": 1, "read": 1, "backend": 1},
-    "combined": {"read,write": 1, "backend": 1},
+    "read-write": {"read,write": 1, "backend": 1},
+    "read-backend": {"read,backend": 1, "write": 1},
+    "write-backend": {"write,backend": 1, "read": 1},
     "recommended": recommended(LOKI),
 }
 FLUSHED_S = 60

@@ -12,18 +12,20 @@ from rolecall.cli import errors, files
 from rolecall.core.model import Problem
 from rolecall.local import binaries, nginx_binary, processes, tools
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.found import ALL, BinaryError, Source
+from rolecall.local.found import ALL, UNKNOWN, BinaryError, Source
 from rolecall.local.front import GatewayError
-from rolecall.local.helpers import PEBBLE
+from rolecall.local.helpers import ALLOY, PEBBLE, PROMETHEUS
 from rolecall.local.home import BusyError, Home
-from rolecall.local.operations import Failed, Outcome
+from rolecall.local.operations import Outcome
 from rolecall.local.readiness import Asker
 from rolecall.local.supervisor import SupervisorError
 from rolecall.local.tools import Tools
 from rolecall.local.topology import ClusterSpec
 
 _USUAL_NGINX = "1.22.1"
-_WORLD = frozenset({"port-taken", "disk-full", "object-store", "not-ready-in-time", "gateway-refused"})
+_WORLD = frozenset(
+    {"port-taken", "disk-full", "object-store", "not-ready-in-time", "gateway-refused", "binary"}
+)
 """Problems that neither the command nor the file can be blamed for."""
 
 
@@ -51,7 +53,7 @@ def runs(home: Home) -> bool:
 
 def gathered(spec: ClusterSpec, sources: Collection[Source] | None) -> Tools:
     """Return the executables, got if need be."""
-    return tools.gather(spec.product, sources=sources or ALL, progress=_progress)
+    return tools.gather(spec.product, telemetry=spec.telemetry, sources=sources or ALL, progress=_progress)
 
 
 def at_hand(spec: ClusterSpec) -> Tools:
@@ -62,7 +64,9 @@ def at_hand(spec: ClusterSpec) -> Tools:
         product=product.path if product else Path(spec.product.binary.name),
         pebble=pebble.path if pebble else Path(PEBBLE.name),
         nginx=nginx.path if nginx else Path("nginx"),
-        nginx_version=nginx.version if nginx else _USUAL_NGINX,
+        nginx_version=nginx.version if nginx and nginx.version != UNKNOWN else _USUAL_NGINX,
+        prometheus=binaries.present(PROMETHEUS) if spec.telemetry.metrics else None,
+        alloy=binaries.present(ALLOY) if spec.telemetry.profiles else None,
     )
 
 
@@ -82,8 +86,6 @@ def told() -> Generator[None]:
     """
     try:
         yield
-    except Failed as failed:
-        raise errors.Refused((failed.problem,), errors.WORLD) from failed
     except (BinaryError, BusyError, GatewayError, SupervisorError, TimeoutError) as error:
         text, _, remedy = str(error).rpartition("; ")
         code = type(error).__name__.removesuffix("Error").lower()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import click
 
 from rolecall.cli import clusters, errors, files, options
@@ -29,7 +32,10 @@ def command(names: tuple[str, ...], purge: bool, yes: bool, path: str, as_json: 
     if purge and not yes:
         listed = ", ".join(spec.name for spec in specs)
         click.confirm(f"Remove all data of {listed} on this machine?", abort=True, err=True)
-    stopped = [(spec, _down(source, spec, purge=purge)) for spec in specs]
+    # Some processes take their time to end, and no cluster needs another one for that.
+    with ThreadPoolExecutor(max_workers=len(specs)) as pool:
+        counts = pool.map(partial(_down, source, purge=purge), specs)
+        stopped = list(zip(specs, counts, strict=True))
     if as_json:
         errors.show_json(
             {"clusters": [{"name": spec.name, "stopped": count, "purged": purge} for spec, count in stopped]}

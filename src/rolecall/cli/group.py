@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
-from click.shell_completion import CompletionItem
 
 from rolecall.cli import errors
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "init": "Write a rolecall.yaml: one product, or the whole stack, wired.",
         "up": "Bring a cluster up, or to what its file says by now.",
         "status": "Show the verdict, the units and the gateway.",
         "check": "Write through the gateway and read it back.",
@@ -28,6 +31,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "plan": "Show the actions that up would take now.",
         "render": "Write every file that up would write.",
         "roles": "List the roles of each product.",
+        "datasources": "Print the clusters as Grafana's data sources.",
+        "grafana": "Run the Grafana that is here with the clusters as its data sources.",
         "binaries": "Show or get the executables, and where each comes from.",
         "completion": "Print the completion script of your shell.",
     }
@@ -80,7 +85,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete the name of a command, importing nothing."""
+        """Complete the name of a command, importing no command."""
+        from click.shell_completion import CompletionItem
+
         names = [
             CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
         ]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
 import click
 
 from rolecall.cli import clusters, errors, files, options
+from rolecall.core.model import verdict_of
 from rolecall.core.product import Call, Product
 from rolecall.core.products import PRODUCTS
 from rolecall.local import home, operations, rehearsal, topology
+from rolecall.local.cluster import LocalCluster
 from rolecall.local.found import Source
 from rolecall.local.topology import ClusterSpec
 from rolecall.local.topology_text import Preset
@@ -27,10 +30,11 @@ Examples:
   rolecall up loki                      writes rolecall.yaml when there is none
   rolecall up loki --roles recommended
   rolecall up
+  rolecall up metrics
   rolecall up clusters/logs.yaml --from path,cache --timeout 10m
 """
 )
-@click.argument("target", required=False, metavar="[FILE|PRODUCT]", type=click.Path())
+@click.argument("target", required=False, metavar="[FILE|PRODUCT|NAME]", type=click.Path())
 @click.option(
     "--roles", "preset", type=click.Choice(_PRESETS), help="With PRODUCT and no file yet: which set to write."
 )
@@ -43,11 +47,14 @@ def command(
     """Bring up the clusters of FILE, or of rolecall.yaml; converge them if they are up already.
 
     PRODUCT alone means its clusters in ./rolecall.yaml; without that file, one is written with the product's
-    minimal set. Interrupt it whenever you like: up goes on from there.
+    minimal set. NAME means the cluster of that name in ./rolecall.yaml.
+
+    Interrupt it whenever you like: up goes on from there.
     """
     source, specs = _chosen(target, cast("Preset | None", preset))
     refuse_incoherent(specs)
-    outcomes = [(spec, bring_up(spec, source, sources=sources, timeout_s=timeout)) for spec in specs]
+    results = bring_all_up(specs, source, sources=sources, timeout_s=timeout)
+    outcomes = tuple(zip(specs, results, strict=True))
     if as_json:
         errors.show_json(
             {
@@ -66,13 +73,40 @@ def bring_up(
     spec: ClusterSpec, source: files.Source, *, sources: tuple[Source, ...] | None = None, timeout_s: float
 ) -> operations.Outcome:
     """Converge one cluster of a file."""
-    with (
-        clusters.told(),
-        clusters.opened(
-            spec, clusters.home_of(source, spec.name), clusters.gathered(spec, sources)
-        ) as cluster,
-    ):
-        return operations.up(cluster, say=clusters.say, timeout_s=timeout_s)
+    return bring_all_up((spec,), source, sources=sources, timeout_s=timeout_s)[0]
+
+
+def bring_all_up(
+    specs: tuple[ClusterSpec, ...],
+    source: files.Source,
+    *,
+    sources: tuple[Source, ...] | None = None,
+    timeout_s: float,
+) -> tuple[operations.Outcome, ...]:
+    """Converge clusters of a file at once; one whose executables can't be had keeps no other."""
+    lacking: dict[str, operations.Outcome] = {}
+    with clusters.told(), ExitStack() as open_ones:
+        ready: dict[str, tuple[LocalCluster, operations.Say]] = {}
+        for spec in specs:
+            try:
+                with clusters.told():
+                    given = clusters.gathered(spec, sources)
+            except errors.Refused as refused:
+                if len(specs) == 1:
+                    raise
+                lacking[spec.name] = operations.Outcome(verdict=verdict_of(refused.problems), done=False)
+                continue
+            home = clusters.home_of(source, spec.name)
+            cluster = open_ones.enter_context(clusters.opened(spec, home, given))
+            ready[spec.name] = (cluster, _sayer(spec, alone=len(specs) == 1))
+        came = operations.up_all(tuple(ready.values()), timeout_s=timeout_s)
+        outcomes = dict(zip(ready, came, strict=True))
+    return tuple((outcomes | lacking)[spec.name] for spec in specs)
+
+
+def _sayer(spec: ClusterSpec, *, alone: bool) -> operations.Say:
+    """Return what shows progress, with the cluster's name where there are several."""
+    return clusters.say if alone else lambda text: clusters.say(f"{spec.name}: {text}")
 
 
 def refuse_incoherent(specs: tuple[ClusterSpec, ...]) -> None:
@@ -88,6 +122,9 @@ def _chosen(target: str | None, preset: Preset | None) -> tuple[files.Source, tu
     if product is None:
         if preset:
             raise click.UsageError("--roles needs a PRODUCT whose file is to be written")
+        if target and not Path(target).exists() and Path(files.DEFAULT).exists():
+            source = files.read(files.DEFAULT)
+            return source, files.specs(source, (target,))
         source = files.read(target or files.DEFAULT)
         return source, files.specs(source)
     path = Path(files.DEFAULT)

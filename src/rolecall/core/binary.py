@@ -56,3 +56,5 @@ class Binary:
     """Arguments that make the executable print what it is; empty: a file on PATH is taken as it is."""
     mark: str = ""
     """Text that the output of `identify` holds when this is the right program (Debian has another `loki`)."""
+    package: str = ""
+    """A Debian package that holds it as `usr/bin/NAME`; its version is then the package's, whatever it is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rolecall.core import coordinator, identity, worker
+from rolecall.core import coordinator, identity, telemetry, worker
 from rolecall.core.model import Document, File, ProcessSpec, Report
 from rolecall.core.product import Verb
 
@@ -81,6 +81,13 @@ class LoadGateway:
     serving: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardLogs:
+    """Have the supervisor forward the logs of all processes, or no longer."""
+
+    target: telemetry.LogTarget | None
+
+
 Action = (
     WriteFile
     | StartProcess
@@ -91,24 +98,39 @@ Action = (
     | PublishDocument
     | VerifyConfig
     | LoadGateway
+    | ForwardLogs
 )
 
 
 def describe(action: Action) -> str:
     """Return an action as one line for a person; no secret is in it."""
+    if isinstance(action, PublishDocument | VerifyConfig | LoadGateway):
+        return _describe_coordinator(action)
     match action:
         case WriteFile(file):
             return f"write {file.path}" + (" (secret)" if file.secret else "")
+        case CallUnit(address, verb):
+            return f"call {verb.method} {address}{verb.path}"
+        case PublishReport(unit, report):
+            return f"report {unit}: {'ready' if report.ready else report.phase.value}"
+        case ForwardLogs(target):
+            return f"forward logs to {target.location}" if target else "forward logs no longer"
+        case _:
+            return _describe_process(action)
+
+
+def _describe_process(action: StartProcess | RestartProcess | StopProcess) -> str:
+    match action:
         case StartProcess(spec):
             return f"start {spec.name}"
         case RestartProcess(spec):
             return f"restart {spec.name}"
         case StopProcess(name):
             return f"stop {name}"
-        case CallUnit(address, verb):
-            return f"call {verb.method} {address}{verb.path}"
-        case PublishReport(unit, report):
-            return f"report {unit}: {'ready' if report.ready else report.phase.value}"
+
+
+def _describe_coordinator(action: PublishDocument | VerifyConfig | LoadGateway) -> str:
+    match action:
         case PublishDocument(document):
             return f"publish document {document.revision}"
         case VerifyConfig(digest, _):
@@ -156,7 +178,9 @@ class WorkerState:
 
 def diff_worker(state: WorkerState, desired: worker.Desired) -> tuple[Action, ...]:
     """Compare a worker's world with its desires."""
-    actions: list[Action] = [WriteFile(file) for file in desired.files if state.files.get(file.path) != file.content]
+    actions: list[Action] = [
+        WriteFile(file) for file in desired.files if state.files.get(file.path) != file.content
+    ]
     actions.extend(CallUnit(state.address, verb) for verb in desired.flush)
     actions.extend(_process(state, desired.process))
     if desired.report != state.report:
@@ -171,3 +195,31 @@ def _process(state: WorkerState, wanted: ProcessSpec | None) -> tuple[Action, ..
     if has.spec is None or (not has.running and has.spec == wanted):
         return (StartProcess(wanted),)
     return (RestartProcess(wanted),) if has.spec != wanted else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchState:
+    """What of a cluster's watch is already so."""
+
+    logs: telemetry.LogTarget | None
+    files: Mapping[str, str]
+    """Path to content of the files that exist."""
+    kept: Mapping[str, str]
+    """Agent that the supervisor keeps running to its identity."""
+
+
+def diff_watch(state: WatchState, desired: telemetry.Watch) -> tuple[Action, ...]:
+    """Compare what watches a cluster with what should."""
+    actions: list[Action] = [
+        WriteFile(file) for file in desired.files if state.files.get(file.path) != file.content
+    ]
+    if desired.logs != state.logs:
+        actions.append(ForwardLogs(desired.logs))
+    wanted = {spec.name: spec for spec in desired.processes}
+    for name in telemetry.AGENTS:
+        spec, has = wanted.get(name), state.kept.get(name)
+        if spec is None:
+            actions.extend([StopProcess(name)] if has is not None else [])
+        elif has != spec.identity:
+            actions.append(StartProcess(spec) if has is None else RestartProcess(spec))
+    return tuple(actions)

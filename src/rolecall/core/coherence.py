@@ -6,7 +6,7 @@ anything, so a cluster that isn't coherent still gets everything that doesn't ne
 
 from __future__ import annotations
 
-from rolecall.core.model import Cluster, Group, Problem, Severity
+from rolecall.core.model import Cluster, Group, Problem, Severity, Unit
 from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line, problems_of
 
@@ -39,9 +39,11 @@ def judge_units(line: Line, cluster: Cluster) -> tuple[Problem, ...]:
     """Judge what runs: which units aren't ready, and which roles nobody is ready for."""
     problems: list[Problem] = []
     for unit in cluster.units:
+        why = unit.report.problem
+        if unit.ready and why:
+            problems.append(_complains(unit, why))
         if unit.ready or unit.report.leaving:
             continue
-        why = unit.report.problem
         problems.append(
             Problem(
                 code="unit-not-ready",
@@ -66,6 +68,33 @@ def judge_units(line: Line, cluster: Cluster) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
+def judge_spare(product: Product, spare: tuple[Unit, ...]) -> tuple[Problem, ...]:
+    """Say which units can't be used because nobody is left to dial them."""
+    if product.dials is None:
+        return ()
+    caller, callee = product.dials
+    return tuple(
+        Problem(
+            code="spare-unit",
+            text=f'cannot use unit {unit.id}: a "{caller}" serves one "{callee}", and none serves this one',
+            remedy=f'add a unit of "{caller}", or restart one of those that share a "{callee}"',
+            severity=Severity.WARNING,
+            facts=(("unit", unit.id), ("role", caller)),
+        )
+        for unit in spare
+    )
+
+
+def _complains(unit: Unit, why: str) -> Problem:
+    return Problem(
+        code="unit-problem",
+        text=f"cannot bring unit {unit.id} up to date: {why}",
+        remedy="",
+        severity=Severity.WARNING,
+        facts=(("unit", unit.id),),
+    )
+
+
 def judge_replication(product: Product, cluster: Cluster, settings: Settings) -> tuple[Problem, ...]:
     """Judge whether the copies that were asked for have room."""
     asked = settings.seconds("replication-factor")
@@ -75,7 +104,8 @@ def judge_replication(product: Product, cluster: Cluster, settings: Settings) ->
             Problem(
                 code="too-few-replicas",
                 text=f"cannot keep {asked} copies: {writers} units run {product.replicated}",
-                remedy=f"add {asked - writers} units of {product.replicated}, or set replication-factor: auto",
+                remedy=f"add {asked - writers} more of {product.replicated}, "
+                "or set replication-factor: auto",
                 facts=(("role", product.replicated),),
             ),
         )

@@ -6,10 +6,10 @@ follow the world whatever is missing, and only what needs the missing part keeps
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from rolecall.core import coherence, gateway, identity, nginx, rollout
+from rolecall.core import choices, coherence, gateway, identity, nginx, roles, rollout, telemetry
 from rolecall.core.model import (
     Choices,
     Cluster,
@@ -20,15 +20,13 @@ from rolecall.core.model import (
     Problem,
     Report,
     Severity,
+    Telemetry,
     Unit,
     Verdict,
     verdict_of,
 )
 from rolecall.core.product import Blueprint, Product, Settings
 from rolecall.core.roles import Line
-
-_MOST_SEEDS = 3
-_COPIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +62,7 @@ class Observed:
     """Reference to the store's credentials."""
     restarts: Mapping[str, int] = field(default_factory=dict[str, int])
     """Unit to the number of restarts that were asked for by hand."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
     published: Document | None = None
     verified: Mapping[str, str] = field(default_factory=dict[str, str])
     """Digest of a candidate to what the binary said of it; empty text: it is good."""
@@ -90,33 +89,42 @@ class Decision:
     desired: Desired
     rollout: rollout.Rollout
     cluster: Cluster
+    spare: frozenset[str] = frozenset()
+    """Units that are never waited for, because nothing can be asked of them."""
 
 
 def decide(product: Product, observed: Observed) -> Decision:
     """Decide one cycle of a coordinator."""
     line = product.line(observed.settings.text("line"))
     cluster = _cluster(line, observed)
+    wishes = (*observed.problems, *coherence.judge_replication(product, cluster, observed.settings))
     topology = coherence.judge_topology(product, line, cluster.groups)
-    problems = [
-        *observed.problems,
+    base, candidate, refused = _base(
+        product, line, cluster, observed, sound=not _blocked(wishes), whole=not _blocked(topology)
+    )
+    spare = choices.spare(product, cluster, base.choices if base else Choices())
+    # A spare unit gets no requests, and nobody waits for it.
+    active = replace(cluster, units=tuple(unit for unit in cluster.units if unit not in spare))
+    document, planned = _document(product, line, active, observed, base)
+    text, serving = _gateway(product, line, active, observed, planned)
+    problems = (
+        *wishes,
         *topology,
-        *coherence.judge_units(line, cluster),
-        *coherence.judge_replication(product, cluster, observed.settings),
-    ]
-    base, candidate, refused = _base(product, line, cluster, observed, sound=not _blocked(problems))
-    problems.extend(refused)
-    document, planned = _document(product, line, cluster, observed, base)
-    problems.extend(_progress(planned))
-    text, serving = _gateway(product, line, cluster, observed, planned)
+        *coherence.judge_units(line, active),
+        *coherence.judge_spare(product, spare),
+        *refused,
+        *_progress(planned),
+    )
     return Decision(
-        verdict=verdict_of(tuple(problems)),
+        verdict=verdict_of(problems),
         desired=Desired(document=document, gateway=text, serving=serving, candidate=candidate),
         rollout=planned,
         cluster=cluster,
+        spare=frozenset(unit.id for unit in spare),
     )
 
 
-def _blocked(problems: list[Problem]) -> bool:
+def _blocked(problems: Iterable[Problem]) -> bool:
     return any(problem.severity is Severity.BLOCKED for problem in problems)
 
 
@@ -135,22 +143,30 @@ def _cluster(line: Line, observed: Observed) -> Cluster:
 
 
 def _base(
-    product: Product, line: Line, cluster: Cluster, observed: Observed, *, sound: bool
+    product: Product, line: Line, cluster: Cluster, observed: Observed, *, sound: bool, whole: bool
 ) -> tuple[Document | None, str, tuple[Problem, ...]]:
     """Return the document to go on from, a candidate to verify, and what was refused.
 
-    The last published one stays while the new one isn't known to be good.
+    The last published one stays while the new one isn't known to be good. There is no first one before
+    the cluster is `whole`: what starts now would have to restart for what is still missing.
     """
     old = observed.published
-    if not sound or observed.store is None:
+    written = {unit.report.roles for unit in cluster.units}
+    present = {role for names in written for role in line.expand(names)}
+    missing = line.missing(present)
+    if not sound or observed.store is None or (old is None and (missing or not whole)):
         return old, "", ()
     blueprint = Blueprint(
         line=line.name,
         deployment=observed.deployment,
         settings=observed.settings,
         store=observed.store,
-        choices=_choices(product, cluster, observed),
-        roles=frozenset(role for unit in cluster.units for role in unit.roles),
+        choices=choices.choose(product, cluster, observed.settings, observed.published),
+        # A required role that is missing for a while must not change what all the others read.
+        roles=frozenset({*present, *missing}),
+        targets=frozenset(
+            one for names in (*written, *((role,) for role in missing)) for one in line.targets(names)
+        ),
     )
     new = Document(
         product=product.name,
@@ -160,12 +176,16 @@ def _base(
         runtime=identity.render_runtime(product, blueprint),
         secret=observed.secret,
         choices=blueprint.choices,
-        environment=product.environment,
+        environment={
+            **product.environment,
+            **product.variables(blueprint),
+            **telemetry.variables(product, observed.telemetry),
+        },
     )
     judged = product.judge(blueprint)
     if not product.verify:
         return new, "", judged
-    candidate = identity.render_candidate(product, blueprint)
+    candidate = identity.render_candidate(product, observed.settings, new.config)
     said = observed.verified.get(identity.digest_of(candidate))
     if said is None:
         return old, candidate, judged
@@ -188,43 +208,6 @@ def _rejected(product: Product, settings: Settings, said: str, *, serving: bool)
     )
 
 
-def _choices(product: Product, cluster: Cluster, observed: Observed) -> Choices:
-    """Keep what was chosen while it is valid, and choose what is missing."""
-    old = observed.published.choices if observed.published else None
-    staying = [unit for unit in cluster.units if not unit.report.leaving and unit.address]
-    names = [unit.name for unit in staying]
-    kept = [seed for seed in (old.seeds if old else ()) if seed in names]
-    # Writers first: they are the ones that stay longest, and every ring's members ask the seeds.
-    ranked = sorted(staying, key=lambda unit: (product.replicated not in unit.roles, unit.id))
-    seeds = list(dict.fromkeys([*kept, *(unit.name for unit in ranked)]))[:_MOST_SEEDS]
-    peers: dict[str, str] = {}
-    for role in product.peers:
-        able = [unit.name for unit in staying if role in unit.roles]
-        before = old.peers.get(role, "") if old else ""
-        if able:
-            peers[role] = before if before in able else able[0]
-    return Choices(
-        seeds=tuple(seeds),
-        replication_factor=_factor(product, cluster, observed, old),
-        peers=peers,
-    )
-
-
-def _factor(product: Product, cluster: Cluster, observed: Observed, old: Choices | None) -> int:
-    """Return the replication factor: as asked, or three from three ready writers on, one below two."""
-    asked = observed.settings.seconds("replication-factor")
-    if asked:
-        return asked
-    writers = cluster.running(product.replicated)
-    if old is None:
-        # Nothing runs yet: those who will start together count, or the first start would be followed by
-        # a restart of everything.
-        return _COPIES if len(writers) >= _COPIES else 1
-    if old.replication_factor < _COPIES:
-        return _COPIES if sum(unit.ready for unit in writers) >= _COPIES else old.replication_factor
-    return old.replication_factor if len(writers) >= 2 else 1
-
-
 def _document(
     product: Product, line: Line, cluster: Cluster, observed: Observed, base: Document | None
 ) -> tuple[Document | None, rollout.Rollout]:
@@ -235,18 +218,12 @@ def _document(
     base = replace(
         base, restarts={name: n for name, n in sorted(observed.restarts.items()) if name in observed.members}
     )
-    # One digest for each kind of unit, not for each unit: a thousand of them have a handful of kinds.
-    kinds = {unit.id: (unit.report.roles, base.restarts.get(unit.id, 0)) for unit in cluster.units}
-    digests = {
-        (roles, restarts): identity.identity(product, base, roles, restarts)
-        for roles, restarts in sorted(set(kinds.values()))
-    }
     revision = (old.revision if old else 0) + 1
     planned = rollout.plan(
         rollout.Situation(
             line=line,
             units=cluster.units,
-            wanted={name: digests[kind] for name, kind in kinds.items()},
+            wanted=_wanted(product, line, cluster, base),
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
@@ -257,6 +234,18 @@ def _document(
     if old is not None and replace(document, revision=old.revision) == old:
         return old, planned
     return replace(document, revision=revision), planned
+
+
+def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> dict[str, str]:
+    """Return what each unit should run; units whose roles make no process are to go on as they are."""
+    # One digest for each kind of unit, not for each unit: a thousand of them have a handful of kinds.
+    kinds = {unit.id: (unit.report.roles, base.restarts.get(unit.id, 0)) for unit in cluster.units}
+    digests = {
+        (written, restarts): identity.identity(product, base, written, restarts)
+        for written, restarts in sorted(set(kinds.values()))
+        if not roles.problems_of(line, product.name, "", written)
+    }
+    return {name: digests[kind] for name, kind in kinds.items() if kind in digests}
 
 
 def _progress(planned: rollout.Rollout) -> tuple[Problem, ...]:
@@ -280,7 +269,9 @@ def _gateway(
     product: Product, line: Line, cluster: Cluster, observed: Observed, planned: rollout.Rollout
 ) -> tuple[str, frozenset[str]]:
     """Render the gateway for the units that are ready and not held."""
-    serving = [unit for unit in cluster.units if unit.ready and unit.id not in planned.held]
+    made = observed.published.choices if observed.published else Choices()
+    able = (unit for unit in cluster.units if unit.ready and unit.address and unit.id not in planned.held)
+    serving = choices.answering(product, tuple(able), made)
     servers = {
         role.name: tuple(
             gateway.Server(unit=unit.id, address=unit.address) for unit in serving if role.name in unit.roles
@@ -288,16 +279,17 @@ def _gateway(
         for role in line.roles
     }
     names = {unit.name: unit.id for unit in cluster.units}
-    chosen = observed.published.choices.peers if observed.published else {}
     options = replace(
         observed.front.options,
-        peers={role: names[name] for role, name in sorted(chosen.items()) if name in names},
+        peers={role: names[name] for role, name in sorted(made.peers.items()) if name in names},
     )
     value = gateway.build(
         product,
         line,
         servers=servers,
-        deployed=frozenset(role for group in cluster.groups if group.units for role in line.expand(group.roles)),
+        deployed=frozenset(
+            role for group in cluster.groups if group.units for role in line.expand(group.roles)
+        ),
         options=options,
     )
     text = nginx.render(value, dialect=observed.front.dialect, paths=observed.front.paths)

@@ -6,12 +6,14 @@ are filled in by each unit's own environment when its process starts (`-config.e
 
 from __future__ import annotations
 
-from rolecall.core.model import Choices, Deployment
+from rolecall.core.model import S3, Choices, Deployment
 from rolecall.core.product import Tree
 
 ADDRESS = "${ROLECALL_ADDRESS}"
 UNIT = "${ROLECALL_UNIT}"
 DATA = "${ROLECALL_DATA}"
+PEER = "${ROLECALL_PEER}"
+"""Name of the unit that this one was given to dial (`Product.dials`)."""
 DOLLAR = "${ROLECALL_DOLLAR}"
 """A literal dollar sign: the products disagree on how one is escaped, a variable works in all."""
 GRPC_PORT = 9095
@@ -63,6 +65,50 @@ def ring() -> Tree:
     name, so both must be said.
     """
     return {"instance_addr": ADDRESS, "instance_id": UNIT}
+
+
+def s3(store: S3) -> Tree:
+    """Build the client of an S3 bucket as the products on thanos-io/objstore read it.
+
+    Source: Mimir pkg/storage/bucket/s3/config.go, Loki pkg/storage/bucket/s3/config.go. The keys are absent
+    on purpose: the process reads them from the file that `AWS_SHARED_CREDENTIALS_FILE` names. The `http`
+    part, and with it a certificate authority, isn't the same in all products.
+    """
+    endpoint, insecure = host_port(store.endpoint)
+    return {
+        "bucket_name": store.bucket,
+        "endpoint": endpoint,
+        "region": store.region,
+        "insecure": insecure,
+        "bucket_lookup_type": "path" if store.path_style else "auto",
+    }
+
+
+def otlp_tracing() -> dict[str, str]:
+    """Build the variables with which OpenTelemetry's SDK sends traces over HTTP.
+
+    Source: dskit tracing/otel.go and Tempo cmd/tempo/main.go, which both read these and always sample;
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
+    """
+    return {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "{otlp}/v1/traces",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_RESOURCE_ATTRIBUTES": "{labels}",
+    }
+
+
+def jaeger_tracing() -> dict[str, str]:
+    """Build the variables with which Jaeger's client sends every trace over HTTP.
+
+    Source: https://github.com/jaegertracing/jaeger-client-go#environment-variables.
+    """
+    return {
+        "JAEGER_ENDPOINT": "{jaeger}",
+        "JAEGER_SAMPLER_TYPE": "const",
+        "JAEGER_SAMPLER_PARAM": "1",
+        "JAEGER_TAGS": "{labels}",
+    }
 
 
 def host_port(endpoint: str) -> tuple[str, bool]:

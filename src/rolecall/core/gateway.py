@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rolecall.core.product import Access, Listener, Match, Product, Protocol, Route
+from rolecall.core.product import Access, Listener, Match, Product, Protocol, Route, Settings
 from rolecall.core.roles import Line
 
 _STAND_INS = 2
@@ -52,6 +52,21 @@ class Options:
             raise ValueError("cannot open the admin routes: there is no htpasswd file")
         if bool(self.certificate) != bool(self.key):
             raise ValueError("cannot serve TLS: certificate and key go together")
+
+
+def options_of(
+    product: Product, settings: Settings, *, address: str, ports: Mapping[str, int], admin_file: str
+) -> Options:
+    """Return the options that an administrator's settings ask for."""
+    admin = settings.flag("admin")
+    return Options(
+        address=address,
+        ports=ports,
+        listeners=tuple(listener.name for listener in product.opened(settings)),
+        admin=admin,
+        admin_file=admin_file if admin else "",
+        multi_tenant=settings.flag("multi-tenant"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +120,8 @@ class Location:
     """Name of an upstream, or the refusal."""
     rewrite: str = ""
     """Path that the process gets instead."""
+    max_body: str = ""
+    """Largest request here, passed on while it comes in; empty: the gateway's."""
 
     def __post_init__(self) -> None:
         """Refuse what nginx cannot do."""
@@ -234,6 +251,7 @@ def _location(plan: _Plan, route: Route) -> Location:
         credentials=route.access is Access.ADMIN,
         target=target.name if isinstance(target, _Pool) else target,
         rewrite=route.rewrite,
+        max_body=route.max_body,
     )
 
 
@@ -243,6 +261,8 @@ def _target(plan: _Plan, route: Route) -> _Pool | Refusal:
     port, grpc = route.port or "http", route.protocol is Protocol.GRPC
     if not route.roles:
         return _Pool("", port, grpc, peer=False) if plan.servers else _NOBODY
+    if route.needs and route.needs not in plan.deployed:
+        return _absent(plan, (route.needs,))
     for role in route.roles:
         if role in plan.servers:
             return _Pool(role, port, grpc, peer=role == route.peer)

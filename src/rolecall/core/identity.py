@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 import yaml
@@ -27,7 +28,7 @@ _HEADER = "# Written by rolecall; changes are overwritten. Use config-overrides.
 
 def dump(tree: Mapping[str, object]) -> str:
     """Render a tree as YAML with sorted keys: the same tree gives the same bytes."""
-    return cast("str", yaml.dump(dict(tree), Dumper=_DUMPER, sort_keys=True, width=1000, allow_unicode=True))
+    return yaml.dump(dict(tree), Dumper=_DUMPER, sort_keys=True, width=1000, allow_unicode=True)
 
 
 def load(text: str) -> object:
@@ -35,10 +36,16 @@ def load(text: str) -> object:
     return cast("object", yaml.load(text, Loader=_LOADER))  # noqa: S506 - a safe loader, written in C
 
 
+@lru_cache(maxsize=4)
+def _loaded(text: str) -> object:
+    """Parse YAML that many units share; the tree must not be changed."""
+    return load(text)
+
+
 def readable(text: str) -> bool:
     """Whether a text is a YAML mapping."""
     try:
-        return isinstance(load(text), Mapping)
+        return isinstance(_loaded(text), Mapping)
     except yaml.YAMLError:
         return False
 
@@ -54,22 +61,21 @@ def render_runtime(product: Product, blueprint: Blueprint) -> str:
     return _HEADER + dump(product.runtime(blueprint))
 
 
-def render_candidate(product: Product, blueprint: Blueprint) -> str:
+def render_candidate(product: Product, settings: Settings, config: str) -> str:
     """Render what the binary is asked to judge: the config with the limits written into it.
 
     A limit the product does not know would be fatal or ignored in the hot-reloaded file; in the config
     the binary names it.
     """
-    tree = cast("Tree", load(render_config(product, blueprint)))
-    limits = blueprint.settings.tree("limits")
-    for tenant in blueprint.settings.tree("tenant-limits").values():
+    limits = settings.tree("limits")
+    for tenant in settings.tree("tenant-limits").values():
         limits |= cast("Tree", tenant) if isinstance(tenant, Mapping) else {}
-    if limits and product.limits_key:
-        patch: object = _escaped(limits)
-        for key in reversed(product.limits_key.split(".")):
-            patch = {key: patch}
-        tree = _merged(tree, cast("Tree", patch))
-    return _HEADER + dump(tree)
+    if not limits or not product.limits_key:
+        return config
+    patch: object = _escaped(limits)
+    for key in reversed(product.limits_key.split(".")):
+        patch = {key: patch}
+    return _HEADER + dump(_merged(cast("Tree", load(config)), cast("Tree", patch)))
 
 
 def digest_of(text: str) -> str:
@@ -83,14 +89,17 @@ def identity(product: Product, document: Document, roles: tuple[str, ...], resta
     `roles` are as written by the administrator; `restarts` counts those asked for by hand. The limits
     file is not part of it: it is reloaded.
     """
-    config = load(document.config)
+    config = _loaded(document.config)
     for key in product.live_keys:
         config = _without(config, key.split("."))
     line = product.line(document.line)
+    own = set(line.expand(roles))
+    for key in (key for key, readers in product.read_by.items() if own.isdisjoint(readers)):
+        config = _without(config, key.split("."))
     facts = {
         "config": config,
         "arguments": product.arguments,
-        "targets": line.targets(roles),
+        "targets": (*line.targets(roles), *line.flags(roles)),
         "environment": dict(document.environment),
         "secret": document.secret,
         "restarts": restarts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Severity(IntEnum):
@@ -113,7 +113,25 @@ class Credentials:
     secret_key: Secret
 
 
-class Phase(str, Enum):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """Where a cluster sends what it tells of itself; an empty address: nowhere."""
+
+    cluster: str = ""
+    """What it calls itself there."""
+    logs: str = ""
+    """Loki's push API."""
+    metrics: str = ""
+    """Prometheus remote write."""
+    traces: str = ""
+    """Base of OTLP over HTTP: senders add `/v1/traces`."""
+    jaeger_traces: str = ""
+    """A Jaeger collector's address, for senders of traces that don't speak OTLP."""
+    profiles: str = ""
+    """Base of Pyroscope's API."""
+
+
+class Phase(StrEnum):
     """Where a unit is in its life; `phase` on the wire."""
 
     STARTING = "starting"
@@ -210,7 +228,8 @@ class Grant:
     revision: int
     """The document that first carried it: a report older than this knows nothing of it."""
     since: str = ""
-    """What the unit ran when it got the leave; once it runs anything else, the leave is used up."""
+    """What the unit was ready with when it got the leave, empty if it wasn't ready; once it is ready with
+    anything else, the leave is used up."""
 
 
 LEAVE = "leave"
@@ -226,6 +245,8 @@ class Choices:
     replication_factor: int = 1
     peers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Role to the name of the unit that others reach it by, where a product needs one address."""
+    dialed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Unit to the name of the unit that it was given to dial, where a product needs that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,8 @@ def _process(gateway: Gateway, paths: Paths) -> Iterable[Node]:
     yield simple("pid", f"{paths.prefix}/nginx.pid")
     yield simple("error_log", "stderr", "warn")
     yield simple("worker_processes", "auto")
+    # `$crooked` looks at the path of every request to a prefix.
+    yield simple("pcre_jit", "on")
     # A connection through the gateway has two ends.
     yield simple("worker_rlimit_nofile", "16384")
     # Else one open tail would keep the workers of every earlier configuration alive.
@@ -108,9 +110,13 @@ def _http(gateway: Gateway, paths: Paths) -> Iterable[Node]:
     yield Comment()
     yield simple("proxy_http_version", "1.1")
     yield simple("proxy_redirect", "off")
-    yield simple("proxy_buffers", "32", "16k")
-    # A slow client slows its process down; it doesn't fill the disk.
-    yield simple("proxy_max_temp_file_size", "0")
+    # A slow client slows its process down; it doesn't fill the disk. And with buffering, an answer larger
+    # than a buffer can be left without a timer (ngx_readv_chain returns "again" and stays ready), which a
+    # reload takes for a connection without work and cuts: seen with 1.22.1 at every other reload.
+    yield simple("proxy_buffering", "off")
+    yield simple("proxy_buffer_size", "32k")
+    # Not used, but nginx insists that they fit.
+    yield simple("proxy_buffers", "8", "32k")
     for module in ("proxy", "grpc"):
         yield from _patience(module, gateway.timeout_s)
     yield from set_headers(gateway, "proxy", {"Connection": ""})

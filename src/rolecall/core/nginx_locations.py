@@ -63,10 +63,13 @@ def _forward(gateway: Gateway, location: Location, upstream: str) -> Iterable[No
     if location.credentials:
         yield simple("auth_basic", gateway.title)
         yield simple("auth_basic_user_file", gateway.admin_file)
+    if location.max_body:
+        yield simple("client_max_body_size", location.max_body)
+        # Else nginx would first write it all to its own disk.
+        yield simple("proxy_request_buffering", "off")
     if location.protocol is Protocol.WEBSOCKET:
         upgrade = {"Upgrade": "$upgrade", "Connection": "$upgrade_connection"}
         yield from set_headers(gateway, "proxy", upgrade)
-        yield simple("proxy_buffering", "off")
         yield simple("proxy_read_timeout", _TAIL_TIMEOUT)
         yield simple("proxy_send_timeout", _TAIL_TIMEOUT)
     yield _pass(location, upstream)

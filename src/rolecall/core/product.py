@@ -7,8 +7,9 @@ know a product's name; what seems to need one is a field that is missing here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import cast
 
 from rolecall.core.binary import Binary
 from rolecall.core.model import Choices, Deployment, ObjectStore, Problem
@@ -18,7 +19,7 @@ Tree = dict[str, object]
 """A YAML mapping, as the product reads it."""
 
 
-class Access(str, Enum):
+class Access(StrEnum):
     """Who may use a route through the gateway."""
 
     OPEN = "open"
@@ -26,7 +27,7 @@ class Access(str, Enum):
     """Internal or destructive: closed unless the administrator opens it, and then with credentials."""
 
 
-class Protocol(str, Enum):
+class Protocol(StrEnum):
     """How the gateway forwards a route."""
 
     HTTP = "http"
@@ -34,7 +35,7 @@ class Protocol(str, Enum):
     GRPC = "grpc"
 
 
-class Match(str, Enum):
+class Match(StrEnum):
     """How a route's path is compared."""
 
     EXACT = "exact"
@@ -63,6 +64,39 @@ class Route:
     """Path that the process gets instead, where the gateway offers it under another."""
     peer: str = ""
     """A role of `Product.peers`: requests go to the chosen unit first, to the others when it is away."""
+    needs: str = ""
+    """A role without which those that serve it have no answer; when it isn't deployed the gateway says so."""
+    max_body: str = ""
+    """Largest request on this path in nginx's notation, `0` for any, where the product's `max_body` is too
+    small; such a request is passed on while it comes in. Empty: the product's."""
+
+
+def open_routes(
+    paths: str,
+    *roles: str,
+    match: Match = Match.EXACT,
+    methods: str = "",
+    max_body: str = "",
+    needs: str = "",
+) -> tuple[Route, ...]:
+    """Build routes for everybody; paths and methods are separated by spaces."""
+    common = Route(
+        path="",
+        roles=roles,
+        match=match,
+        methods=tuple(methods.split()),
+        max_body=max_body,
+        needs=needs,
+    )
+    return tuple(replace(common, path=path) for path in paths.split())
+
+
+def admin_routes(
+    paths: str, *roles: str, match: Match = Match.EXACT, methods: str = "", needs: str = ""
+) -> tuple[Route, ...]:
+    """Build routes for administrators; paths and methods are separated by spaces."""
+    routes = open_routes(paths, *roles, match=match, methods=methods, needs=needs)
+    return tuple(replace(route, access=Access.ADMIN) for route in routes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +138,8 @@ class Ring:
     role: str
     path: str
     instance: str = "id"
+    lines: tuple[str, ...] = ()
+    """Version lines that serve it there; empty: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +164,48 @@ class Check:
     """Text that the answer to `read` holds once the write can be read."""
 
 
-class Kind(str, Enum):
+class Signal(StrEnum):
+    """What one cluster tells of itself, and another may take in."""
+
+    LOGS = "logs"
+    METRICS = "metrics"
+    TRACES = "traces"
+    """By OTLP over HTTP."""
+    JAEGER = "jaeger-traces"
+    """By Jaeger's Thrift over HTTP, for what speaks nothing newer."""
+    PROFILES = "profiles"
+    ALERTS = "alerts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Where the gateway takes in a signal of others."""
+
+    signal: Signal
+    path: str = ""
+    """What senders need after the gateway's address; empty where they add it themselves."""
+    listener: str = ""
+    """Name of the gateway's listener; empty: the main one."""
+    role: str = ""
+    """An optional role that must be deployed for it."""
+
+
+def _no_links(_: Mapping[Signal, str]) -> Tree:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datasource:
+    """How Grafana reads this product."""
+
+    type: str
+    path: str = ""
+    """What Grafana needs after the gateway's address."""
+    data: Callable[[Mapping[Signal, str]], Tree] = _no_links
+    """The `jsonData`: from the uid of each signal's datasource, as far as there is one, to its links."""
+
+
+class Kind(StrEnum):
     """Type of a setting; each has one parser in `settings`."""
 
     CHOICE = "choice"
@@ -150,6 +227,10 @@ class Setting:
     summary: str
     default: object = None
     choices: tuple[str, ...] = ()
+    sends: Signal | None = None
+    """For a URL: the signal that is sent there, so that a whole stack can be wired."""
+    role: str = ""
+    """The optional role that sends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +256,7 @@ class Settings:
     def tree(self, name: str) -> Tree:
         """Return a mapping; empty when unset."""
         value = self.values.get(name)
-        return dict(value) if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else {}
 
     def listed(self, name: str) -> tuple[str, ...]:
         """Return a list of words; empty when unset."""
@@ -194,14 +275,24 @@ class Blueprint:
     choices: Choices
     roles: frozenset[str] = frozenset()
     """Roles that are deployed."""
+    targets: frozenset[str] = frozenset()
+    """The `-target` values of the processes that are deployed."""
 
 
 def _no_config(_: Blueprint) -> Tree:
     return {}
 
 
+def _no_variables(_: Blueprint) -> Mapping[str, str]:
+    return {}
+
+
 def _no_problems(_: Blueprint) -> tuple[Problem, ...]:
     return ()
+
+
+def _nothing(_: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +308,7 @@ class Product:
     listeners: tuple[Listener, ...]
     """The gateway's listeners, the main one first."""
     routes: tuple[Route, ...]
-    """In order of precedence: exact before prefix, and a special path before the general one it is part of."""
+    """In order of precedence: exact before prefix, a special path before the general one it is part of."""
     settings: tuple[Setting, ...] = ()
     """Settings that only this product has."""
     config: Callable[[Blueprint], Tree] = _no_config
@@ -230,9 +321,18 @@ class Product:
     """Command line after the executable; `{config}` and `{targets}` are filled in."""
     verify: tuple[str, ...] = ()
     """Arguments that make the executable judge a config file and exit; `{config}` is filled in."""
+    tolerates: Callable[[str], bool] = _nothing
+    """Whether what the executable said while it judged is no refusal, although it ended with an error."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    variables: Callable[[Blueprint], Mapping[str, str]] = _no_variables
+    """Environment that depends on the blueprint, beside `environment`; none of it secret."""
+    folders: tuple[str, ...] = ()
+    """Folders beneath a unit's data that the host makes before its process starts, where the product
+    takes for granted that they are there."""
     live_keys: tuple[str, ...] = ()
     """Dotted config keys that take effect without a restart, or only matter at the next start."""
+    read_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Dotted config keys that only these roles read: a change restarts no unit without one of them."""
     protected: Mapping[str, str] = field(default_factory=dict[str, str])
     """Dotted config keys that `config-overrides` may not set, and why."""
     limits_key: str = ""
@@ -241,9 +341,19 @@ class Product:
     """The role whose units hold the copies: their number decides the replication factor."""
     peers: tuple[str, ...] = ()
     """Roles that others reach by one unit's name; the choice is sticky."""
+    dials: tuple[str, str] | None = None
+    """Two roles: each unit of the first is given one unit of the second to dial, as `${ROLECALL_PEER}`, and
+    a unit of the second that nobody dials is spare, because it could only keep its requests waiting. A unit
+    of both dials itself."""
     rings: tuple[Ring, ...] = ()
     flush: tuple[Verb, ...] = ()
     """Calls that make a leaving unit hand over what it holds, in order."""
+    intakes: tuple[Intake, ...] = ()
+    """What it takes in from others; the first is what it is for."""
+    tracing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variables that make its processes send their own traces: `{otlp}` is the base of OTLP over HTTP,
+    `{jaeger}` the address of a Jaeger collector, `{labels}` what tells them from all others."""
+    datasource: Datasource | None = None
     tenant: str = "anonymous"
     """The tenant that everything belongs to while tenancy is off."""
     ready: str = "/ready"
@@ -270,3 +380,8 @@ class Product:
             if port.name == (name or "http"):
                 return port.number
         raise KeyError(name)
+
+    def opened(self, settings: Settings) -> tuple[Listener, ...]:
+        """List the gateway's listeners that these settings open."""
+        receivers = settings.listed("receivers")
+        return tuple(one for one in self.listeners if not one.receiver or one.receiver in receivers)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
+from enum import StrEnum
 
 from rolecall.core.model import Problem
 
 
-class Keeps(str, Enum):
+class Keeps(StrEnum):
     """What a role would lose with its disk."""
 
     NOTHING = "nothing"
@@ -23,7 +23,7 @@ class Keeps(str, Enum):
     DATA = "data not yet in the object store"
 
 
-class Combine(str, Enum):
+class Combine(StrEnum):
     """How many roles one worker may run."""
 
     ANY = "any"
@@ -48,6 +48,11 @@ class Role:
     wave: int = 2
     """Rollout order: 0 keeps data, 1 works in the background, 2 keeps nothing."""
     kill_delay_s: int = 30
+    settle_s: int = 0
+    """How long after a restarted process began its others need to have found it, however soon it is ready;
+    the next unit doesn't go before."""
+    gossip: bool = True
+    """Whether its process is a member of the gossip, so that others can ask it for the rest."""
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -63,6 +68,18 @@ class MetaRole:
     roles: tuple[str, ...]
     target: str = ""
     """A target that runs exactly this set in one process, where upstream needs it; else empty."""
+    kill_delay_s: int = 0
+    """How long that process may take to end, where it isn't the longest of its roles; 0: it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joint:
+    """A set of roles that the binary runs wrongly when it is told them one by one, and what to tell it."""
+
+    roles: tuple[str, ...]
+    targets: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    """Arguments that such a process needs beside its targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +90,7 @@ class Line:
     roles: tuple[Role, ...]
     meta_roles: tuple[MetaRole, ...]
     combine: Combine = Combine.ANY
+    joints: tuple[Joint, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,11 +116,35 @@ class Line:
         """Return the `-target` values for a worker with these roles and meta-roles."""
         written = tuple(names)
         roles = self.expand(written)
-        for meta in self.meta_roles:
-            if meta.target and (meta.name in written or set(meta.roles) == set(roles)):
-                return (meta.target,)
+        if meta := self._whole(written):
+            return (meta.target,)
+        if joint := self._joint(roles):
+            return joint.targets
         targets = (t for name in roles for t in self.role(name).upstream)
         return tuple(dict.fromkeys(targets))
+
+    def flags(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the further arguments of a worker with these roles and meta-roles."""
+        joint = self._joint(self.expand(names))
+        return joint.flags if joint else ()
+
+    def _joint(self, roles: tuple[str, ...]) -> Joint | None:
+        return next((joint for joint in self.joints if set(joint.roles) == set(roles)), None)
+
+    def kill_delay_s(self, names: Iterable[str]) -> int:
+        """Return how long the process of a worker with these roles and meta-roles may take to end."""
+        written = tuple(names)
+        if (meta := self._whole(written)) and meta.kill_delay_s:
+            return meta.kill_delay_s
+        return max((self.role(name).kill_delay_s for name in self.expand(written)), default=30)
+
+    def _whole(self, written: tuple[str, ...]) -> MetaRole | None:
+        """Return the meta-role that is one target and that a worker with these names runs as a whole."""
+        roles = set(self.expand(written))
+        for meta in self.meta_roles:
+            if meta.target and (meta.name in written or set(meta.roles) == roles):
+                return meta
+        return None
 
     def missing(self, present: Iterable[str]) -> tuple[str, ...]:
         """List the required roles that are not among `present`, in the line's order."""

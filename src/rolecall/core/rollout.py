@@ -149,8 +149,9 @@ def _kept(
     grants: dict[str, Grant] = {}
     for name, grant in on_their_way.items():
         unit = units[name]
-        unused = unit.ready and unit.report.running == grant.since
-        if grant.digest == _due(now, unit) and (not unit.ready or (unused and lost.isdisjoint(unit.roles))):
+        used = not unit.ready or unit.report.running == grant.digest
+        unused = unit.report.running == grant.since and lost.isdisjoint(unit.roles)
+        if grant.digest == _due(now, unit) and (used or unused):
             grants[name] = grant
         elif unit.report.leaving and not unit.ready and name not in now.serving:
             grants[name] = _new_grant(now, unit)
@@ -164,4 +165,5 @@ def _withdrawn(now: Situation, grant: Grant) -> Grant:
 
 
 def _new_grant(now: Situation, unit: Unit) -> Grant:
-    return Grant(digest=_due(now, unit), revision=now.revision, since=unit.report.running)
+    since = unit.report.running if unit.ready else ""
+    return Grant(digest=_due(now, unit), revision=now.revision, since=since)

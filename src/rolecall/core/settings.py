@@ -98,19 +98,19 @@ def parse(product: Product, raw: Mapping[str, object], *, where: str = "settings
             values[name] = _PARSERS[spec.kind](raw[name], spec)
         except ValueError as error:
             problems.append(_refused(f"{where}.{name}", raw[name], str(error)))
+    known = tuple(line.name for line in product.lines)
+    if values["line"] not in ("", *known):
+        fact = f"{product.name} is known on line {', '.join(known)}; use one"
+        problems.append(_refused(f"{where}.line", values["line"], fact))
+        values["line"] = specs["line"].default
     settings = Settings(values=values)
-    problems.extend(_checked(product, settings, where))
+    problems.extend(_trespasses(product, settings, where))
     return Parsed(settings=settings, problems=tuple(problems))
 
 
-def _checked(product: Product, settings: Settings, where: str) -> tuple[Problem, ...]:
+def _trespasses(product: Product, settings: Settings, where: str) -> tuple[Problem, ...]:
+    """List the overrides of keys that are protected."""
     problems: list[Problem] = []
-    line = settings.text("line")
-    known = [one.name for one in product.lines]
-    if line and line not in known:
-        problems.append(
-            _refused(f"{where}.line", line, f"{product.name} is known on line {', '.join(known)}; use one")
-        )
     for path in dotted(settings.tree("config-overrides")):
         for key, reason in product.protected.items():
             if path == key or path.startswith(f"{key}."):
@@ -162,7 +162,7 @@ def _choice(value: object, spec: Setting) -> object:
 
 def _flag(value: object, _: Setting) -> object:
     if not isinstance(value, bool):
-        raise ValueError("it is neither true nor false; write one of them")  # noqa: TRY004
+        raise ValueError("it is neither true nor false; write one of them")
     return value
 
 
@@ -201,7 +201,7 @@ def _tree(value: object, _: Setting) -> object:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError("it is not a mapping; write key: value lines below it")  # noqa: TRY004
+        raise ValueError("it is not a mapping; write key: value lines below it")
     return cast("Mapping[str, object]", value)
 
 

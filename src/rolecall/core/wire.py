@@ -8,9 +8,11 @@ falls back to its empty value and is named, without voiding the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Generic, TypeVar, get_type_hints
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
@@ -46,8 +48,7 @@ def decode_document(bag: Mapping[str, str]) -> Decoded[Document]:
     Raises:
         UnknownVersionError: its version is newer than ours, or it has none.
     """
-    empty = Document(product="", line="", revision=0, config="", runtime="")
-    return _decode(bag, empty, Document)
+    return _decode(bag, Document(product="", line="", revision=0, config="", runtime=""))
 
 
 def decode_report(bag: Mapping[str, str]) -> Decoded[Report]:
@@ -56,30 +57,51 @@ def decode_report(bag: Mapping[str, str]) -> Decoded[Report]:
     Raises:
         UnknownVersionError: its version is newer than ours, or it has none.
     """
-    return _decode(bag, Report(address="", name=""), Report)
+    return _decode(bag, Report(address="", name=""))
 
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value, order="deterministic").decode()
 
 
-def _decode(bag: Mapping[str, str], empty: _T, kind: type[_T]) -> Decoded[_T]:
+def _decode(bag: Mapping[str, str], empty: _T) -> Decoded[_T]:
     if bag.get("version") != str(VERSION):
         raise UnknownVersionError(
             f"cannot read what the other side says: it speaks version {bag.get('version', 'none')}, "
             f"this side speaks {VERSION}; refresh the older of the two"
         )
-    hints = get_type_hints(kind)
-    values: dict[str, object] = {}
+    hints = get_type_hints(type(empty))
+    values: dict[str, Any] = {}
     refused: list[str] = []
-    for field in fields(kind):
+    for field in fields(empty):
         text = bag.get(field.name)
         if text is None:
-            values[field.name] = getattr(empty, field.name)
             continue
         try:
-            values[field.name] = msgspec.json.decode(text, type=hints[field.name])
-        except (msgspec.DecodeError, ValueError):
-            values[field.name] = getattr(empty, field.name)
+            value = msgspec.json.decode(text, type=hints[field.name])
+            _CHECKS.get(field.name, _accept)(value)
+        except ValueError:
             refused.append(field.name)
-    return Decoded(value=kind(**values), refused=tuple(refused))
+        else:
+            values[field.name] = value
+    return Decoded(value=replace(empty, **values), refused=tuple(refused))
+
+
+def _accept(_: str) -> None:
+    """Take any value of the right type."""
+
+
+def _address(text: str) -> None:
+    """Refuse what is no IP address: it would stand in every config and in the gateway."""
+    if text:
+        ipaddress.ip_address(text)
+
+
+def _name(text: str) -> None:
+    """Refuse what is no host name: it would stand in every config, where a `$` would be expanded."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("it is no host name")
+
+
+_NAME = re.compile(r"[A-Za-z0-9._:-]*")
+_CHECKS: Mapping[str, Callable[[str], object]] = {"address": _address, "name": _name}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from rolecall.core import identity
+from rolecall.core.fragments import UNIT
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product, Verb
 from rolecall.core.roles import Line, problems_of
@@ -80,7 +81,8 @@ def decide(product: Product, observed: Observed) -> Desired:
     if refusal:
         return _unchanged(replace(observed, document=None), refusal)
     line = product.line(document.line)
-    if _may_leave(observed, document):
+    wanted = _spec(product, line, observed, document)
+    if _may_leave(observed, document, wanted):
         roles = set(line.expand(observed.roles))
         return Desired(
             report=_report(observed, ""),
@@ -89,7 +91,7 @@ def decide(product: Product, observed: Observed) -> Desired:
     refusals = problems_of(line, product.name, observed.unit, observed.roles)
     if refusals:
         return replace(_unchanged(observed, str(refusals[0])), files=_live_files(observed, document))
-    return _following(observed, document, _spec(product, line, observed, document))
+    return _following(observed, document, wanted)
 
 
 def _unchanged(observed: Observed, problem: str = "") -> Desired:
@@ -124,11 +126,14 @@ def _refused_document(product: Product, document: Document) -> str:
     return f"cannot use document {document.revision}: {fact}; what runs goes on"
 
 
-def _may_leave(observed: Observed, document: Document) -> bool:
-    if not observed.leaving:
-        return False
+def _may_leave(observed: Observed, document: Document, wanted: ProcessSpec) -> bool:
+    """Whether this unit is to go and may."""
+    if not observed.leaving or observed.process.spec is None:
+        return observed.leaving
     grant = document.grants.get(observed.unit)
-    return observed.process.spec is None or (grant is not None and grant.digest == LEAVE)
+    if grant is None or grant.digest != LEAVE:
+        return False
+    return not observed.process.ready or grant.since == _running(observed.process.spec, wanted)
 
 
 def _running(spec: ProcessSpec | None, wanted: ProcessSpec) -> str:
@@ -158,24 +163,29 @@ def _spec(product: Product, line: Line, observed: Observed, document: Document) 
     paths = observed.paths
     values = {"config": paths.config, "targets": ",".join(line.targets(observed.roles))}
     environment = {
-        **document.environment,
+        **{name: value.replace(UNIT, observed.unit) for name, value in document.environment.items()},
         "ROLECALL_ADDRESS": observed.address,
         "ROLECALL_UNIT": observed.unit,
         "ROLECALL_DATA": paths.data,
         "ROLECALL_ZONE": observed.zone,
         "ROLECALL_DOLLAR": "$",
     }
+    if product.dials is not None:
+        environment["ROLECALL_PEER"] = document.choices.dialed.get(observed.unit, "")
     if document.secret:
         environment["AWS_SHARED_CREDENTIALS_FILE"] = paths.credentials
-    roles = [line.role(name) for name in line.expand(observed.roles)]
     return ProcessSpec(
         name=observed.unit,
-        command=(paths.binary, *(argument.format(**values) for argument in product.arguments)),
+        command=(
+            paths.binary,
+            *(argument.format(**values) for argument in product.arguments),
+            *line.flags(observed.roles),
+        ),
         environment=environment,
         identity=identity.identity(
             product, document, observed.roles, document.restarts.get(observed.unit, 0)
         ),
-        kill_delay_s=max((role.kill_delay_s for role in roles), default=30),
+        kill_delay_s=line.kill_delay_s(observed.roles),
     )
 
 

@@ -42,3 +42,8 @@ def network_of(uuid: str) -> str:
     """
     digest = hashlib.sha256(uuid.encode()).digest()
     return f"127.{16 + digest[0] % 235}.{digest[1]}"
+
+
+def agents_address(uuid: str) -> str:
+    """Return where what watches a cluster listens: the one address of its network that no unit can get."""
+    return f"{network_of(uuid)}.255"

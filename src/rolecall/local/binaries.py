@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from rolecall.core.binary import Binary
-from rolecall.local import gobuild, release
+from rolecall.local import gobuild, package, release
 from rolecall.local.cache import default_cache, entry, exclusive, runnable, staged, sweep, workspace
 from rolecall.local.download import PATIENCE, Patience
 from rolecall.local.found import (
@@ -73,7 +73,7 @@ def locate(
     )
     reasons: list[str] = []
     for source in ALL:
-        if source not in sources or source not in _SOURCES:
+        if source not in sources or (source == "package" and not binary.package):
             continue
         try:
             return _SOURCES[source](search)
@@ -143,6 +143,8 @@ def _from_path(search: _Search) -> Found:
 
 
 def _from_cache(search: _Search) -> Found:
+    if search.binary.package:
+        return package.cached(_packaged(search.binary), search.cache)
     versions = dict.fromkeys((search.binary.version, _built_version(search.binary)))
     for version in versions:
         path = entry(search.cache, search.binary, version)
@@ -163,6 +165,22 @@ def _from_release(search: _Search) -> Found:
         release.fetch(asset, version, part, work=work, say=search.say, patience=search.patience)
 
     return _make(search, "release", version, fetch)
+
+
+def _from_package(search: _Search) -> Found:
+    if not search.binary.package:
+        raise SourceError("we know no package of it to unpack")
+    return package.unpacked(_packaged(search.binary), search.cache, sources=search.sources, say=search.say)
+
+
+def _packaged(binary: Binary) -> package.Packaged:
+    def version_of(path: Path) -> str:
+        output = output_of(path, binary.identify)
+        return version_in(output) if binary.mark in output else ""
+
+    return package.Packaged(
+        name=binary.name, packages=(binary.package,), file=f"usr/bin/{binary.name}", version_of=version_of
+    )
 
 
 def _from_build(search: _Search) -> Found:
@@ -209,5 +227,6 @@ _SOURCES: dict[Source, Callable[[_Search], Found]] = {
     "path": _from_path,
     "cache": _from_cache,
     "release": _from_release,
+    "package": _from_package,
     "build": _from_build,
 }

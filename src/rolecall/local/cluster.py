@@ -11,6 +11,7 @@ import msgspec
 
 from rolecall import engine
 from rolecall.core import changes, coordinator, worker
+from rolecall.core import telemetry as core_telemetry
 from rolecall.core.model import (
     Credentials,
     Deployment,
@@ -27,10 +28,11 @@ from rolecall.local import home as disk
 from rolecall.local import processes
 from rolecall.local.addresses import plan_addresses
 from rolecall.local.coordinator import CoordinatorHost, restarts
-from rolecall.local.front import LocalGateway, Wish
+from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
 from rolecall.local.supervisor import Supervisor
+from rolecall.local.telemetry import WatchHost, view
 from rolecall.local.tools import Tools
 from rolecall.local.topology import ClusterSpec
 from rolecall.local.worker import Place, WorkerHost, World, decoded_document, decoded_report, ready_url
@@ -44,6 +46,8 @@ class Cycle:
     actions: tuple[changes.Action, ...]
     busy: frozenset[str]
     places: tuple[Place, ...]
+    refused: tuple[GatewayError, ...] = ()
+    """What the gateway refused to load; everything else was done."""
 
     @property
     def settled(self) -> bool:
@@ -53,7 +57,9 @@ class Cycle:
             and not self.busy
             and not self.decision.rollout.remaining
             and not self.decision.desired.candidate
-            and all(unit.ready for unit in self.decision.cluster.units)
+            and all(
+                unit.ready or unit.id in self.decision.spare for unit in self.decision.cluster.units
+            )
         )
 
 
@@ -149,16 +155,24 @@ class LocalCluster:
         actions: list[changes.Action] = []
         for place in places:
             actions.extend(self._tell(place, world))
-        decision, done = self._reconcile_coordinator(places)
+        refused: list[GatewayError] = []
+        decision, done = self._reconcile_coordinator(places, refused)
         if decision.desired.candidate:
             # The binary has just been asked; with its answer, nothing needs to start with an older config.
             actions.extend(done)
-            decision, done = self._reconcile_coordinator(places)
+            decision, done = self._reconcile_coordinator(places, refused)
         actions.extend(done)
         world = replace(world, document=decoded_document(self.home))
         for place in places:
             actions.extend(self._reconcile_worker(place, world))
-        return Cycle(decision=decision, actions=tuple(actions), busy=world.busy, places=places)
+        actions.extend(self._watch(places, world).reconcile())
+        return Cycle(
+            decision=decision,
+            actions=tuple(actions),
+            busy=world.busy,
+            places=places,
+            refused=tuple(refused),
+        )
 
     def observe(self) -> coordinator.Decision:
         """Look and decide, without doing anything."""
@@ -179,6 +193,8 @@ class LocalCluster:
             worker_host = self._worker(place, ahead)
             observed = worker_host.observe()
             actions.extend(worker_host.diff(observed, worker.decide(self.spec.product, observed)))
+        watch = self._watch(places, world)
+        actions.extend(watch.diff(watch.observe(), core_telemetry.build(watch.view)))
         return tuple(actions)
 
     def request_restart(self, unit: str) -> None:
@@ -193,7 +209,10 @@ class LocalCluster:
     def rings(self, ready: Sequence[Unit]) -> dict[str, dict[str, str]]:
         """Ask one ready unit of each ring who its members are: page to member to state."""
         found: dict[str, dict[str, str]] = {}
+        line = self.spec.product.line(self.spec.settings.text("line")).name
         for ring in self.spec.product.rings:
+            if ring.lines and line not in ring.lines:
+                continue
             seer = next((unit for unit in ready if ring.role in unit.roles), None)
             if seer is not None:
                 found[ring.path] = self.ring(ring, seer.address)
@@ -220,9 +239,9 @@ class LocalCluster:
         return reports
 
     def _reconcile_coordinator(
-        self, places: tuple[Place, ...]
+        self, places: tuple[Place, ...], refused: list[GatewayError]
     ) -> tuple[coordinator.Decision, tuple[changes.Action, ...]]:
-        host = self._coordinator(places)
+        host = replace(self._coordinator(places), refused=refused)
         return engine.reconcile(host, partial(coordinator.decide, self.spec.product), host.diff)
 
     def _reconcile_worker(self, place: Place, world: World) -> tuple[changes.Action, ...]:
@@ -264,6 +283,12 @@ class LocalCluster:
             world=world,
         )
 
+    def _watch(self, places: tuple[Place, ...], world: World) -> WatchHost:
+        return WatchHost(view=self._view(places), supervisor=self.supervisor, busy=world.busy)
+
+    def _view(self, places: tuple[Place, ...]) -> core_telemetry.View:
+        return view(self.spec, places, home=self.home, tools=self.tools, uuid=self._identity().uuid)
+
     def _coordinator(
         self, places: tuple[Place, ...], reports: Mapping[str, Report] | None = None
     ) -> CoordinatorHost:
@@ -281,10 +306,12 @@ class LocalCluster:
             binary=str(self.tools.product),
             gateway=self.gateway,
             reports=reports,
+            telemetry=self.spec.telemetry,
+            problems=core_telemetry.judge(self._view(places)),
         )
 
     def _secret(self) -> str:
-        """Return a reference to the store's credentials that changes when they do, and tells nothing of them."""
+        """Return a reference to the credentials that changes when they do, and tells nothing of them."""
         path = self.home.secrets / "object-store.json"
         stored = disk.read_map(path)
         version = stored.get("version")
@@ -314,7 +341,7 @@ def _credentials(stored: object) -> Credentials | None:
 
 
 def members_of(page: str) -> dict[str, str]:
-    """Read a ring page: member to state. An empty ring has `null` where the list would be (dskit ring/http.go)."""
+    """Read a ring page: member to state. An empty ring is `null` (dskit ring/http.go)."""
     try:
         members = msgspec.json.decode(page, type=_RingPage).shards or []
     except msgspec.DecodeError:

@@ -6,14 +6,14 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rolecall.core import changes, coordinator, wire
-from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report
+from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report, Telemetry
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
-from rolecall.local.front import LocalGateway, Wish
+from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.worker import Place, decoded_document, decoded_report
 
@@ -39,6 +39,9 @@ class CoordinatorHost:
     reports: Mapping[str, Report] | None = None
     """Reports to use instead of the published ones, for a look that changes nothing."""
     problems: tuple[Problem, ...] = ()
+    refused: list[GatewayError] = field(default_factory=list[GatewayError])
+    """What the gateway refused to load."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def observe(self) -> coordinator.Observed:
         """Look at the cluster."""
@@ -51,7 +54,8 @@ class CoordinatorHost:
             store=self.store,
             secret=self.secret,
             restarts=restarts(self.home),
-            front=self.gateway.observe(self.wish, self.settings),
+            front=self.gateway.observe(self.product, self.wish, self.settings),
+            telemetry=self.telemetry,
             published=decoded_document(self.home),
             verified=verdicts(self.home),
             problems=self.problems,
@@ -77,7 +81,11 @@ class CoordinatorHost:
         """Do one action on this machine."""
         match action:
             case changes.LoadGateway(text, serving):
-                self.gateway.load(text, serving, admin=self.settings.flag("admin"))
+                try:
+                    self.gateway.load(text, serving, admin=self.settings.flag("admin"))
+                except GatewayError as error:
+                    # What doesn't need the gateway goes on; who runs the cycle hears of it afterwards.
+                    self.refused.append(error)
             case changes.VerifyConfig(digest, config):
                 self._remember(digest, verify(self.product, self.binary, config))
             case changes.PublishDocument(document):
@@ -117,7 +125,10 @@ def verify(product: Product, binary: str, config: str) -> str:
         )
     if result.returncode == 0:
         return ""
-    return _refusal(result.stderr + result.stdout, folder) or f"it ended with code {result.returncode}"
+    said = result.stderr + result.stdout
+    if product.tolerates(said):
+        return ""
+    return _refusal(said, folder) or f"it ended with code {result.returncode}"
 
 
 def trial_variables(folder: str) -> Mapping[str, str]:
@@ -128,6 +139,7 @@ def trial_variables(folder: str) -> Mapping[str, str]:
         "ROLECALL_DATA": folder,
         "ROLECALL_ZONE": "",
         "ROLECALL_DOLLAR": "$",
+        "ROLECALL_PEER": "127.0.0.1",
     }
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 Source = Literal["variable", "path", "cache", "release", "package", "build"]
 
 ALL: tuple[Source, ...] = ("variable", "path", "cache", "release", "package", "build")
-"""Every source, in the order they are tried; `package` is the distribution's, for nginx alone."""
+"""Every source, in the order they are tried; `package` is the distribution's, for what has one."""
 
 UNKNOWN = "unknown"
 """The version of an executable that does not say one."""

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from rolecall.core import coordinator, gateway, nginx
 from rolecall.core.model import ProcessSpec
-from rolecall.core.product import Settings
+from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
-from rolecall.local import processes
+from rolecall.local import logs, processes
 from rolecall.local.home import Home
+from rolecall.local.processes import Running
 from rolecall.local.supervisor import GATEWAY, Supervisor, wait_for
 
 _TEST_S = 30.0
@@ -45,17 +46,11 @@ class LocalGateway:
     version: str
     supervisor: Supervisor
 
-    def observe(self, wish: Wish, settings: Settings) -> coordinator.Front:
+    def observe(self, product: Product, wish: Wish, settings: Settings) -> coordinator.Front:
         """Say what the gateway is and which units it sends to."""
-        admin = settings.flag("admin")
         return coordinator.Front(
-            options=gateway.Options(
-                address=wish.address,
-                ports=wish.ports,
-                listeners=settings.listed("receivers"),
-                admin=admin,
-                admin_file=str(self._htpasswd) if admin else "",
-                multi_tenant=settings.flag("multi-tenant"),
+            options=gateway.options_of(
+                product, settings, address=wish.address, ports=wish.ports, admin_file=str(self._htpasswd)
             ),
             dialect=nginx.Dialect.of(self.version),
             paths=nginx.Paths(prefix=str(self.home.gateway), user=_user()),
@@ -64,10 +59,12 @@ class LocalGateway:
 
     @property
     def loaded(self) -> str:
-        """The config that was loaded last; empty while nginx doesn't run."""
-        if processes.running(self.home.root).get(GATEWAY) is None:
+        """The config that the running nginx follows; empty when there is none, or it isn't known to."""
+        master = processes.running(self.home.root).get(GATEWAY)
+        text = disk.read_text(self._config)
+        if master is None or text is None or disk.read_map(self._followed) != _mark(master, text):
             return ""
-        return disk.read_text(self._config) or ""
+        return text
 
     def load(self, text: str, serving: frozenset[str], *, admin: bool) -> None:
         """Test a config, write it and have nginx take it up; the last good one stays if it is refused.
@@ -76,8 +73,7 @@ class LocalGateway:
         that is left out gets no new ones.
 
         Raises:
-            GatewayError: nginx refused the config.
-            TimeoutError: nginx didn't follow in time.
+            GatewayError: nginx refused the config, or didn't follow it in time.
         """
         if admin:
             self._credentials()
@@ -85,23 +81,41 @@ class LocalGateway:
         # A unit that joins may be written down late, one that leaves must stay until it is really out.
         before = frozenset(disk.read_list(self.home.serving))
         disk.write_json(self.home.serving, sorted(before | serving))
+        master, good = processes.running(self.home.root).get(GATEWAY), disk.read_text(self._config)
         disk.write(self._config, text)
-        master = processes.running(self.home.root).get(GATEWAY)
-        if master is None:
-            self.supervisor.start(self._spec())
-        else:
-            self._reload(master.pid)
+        try:
+            master = self._start() if master is None else self._reload(master)
+        except TimeoutError as error:
+            if master is not None and good is not None:
+                # What nginx goes on with is what it must find should it be started anew.
+                disk.write(self._config, good)
+            said = logs.last_error(self.home.log, GATEWAY)
+            raise GatewayError(f"cannot load the gateway: nginx says: {said or error}") from error
+        # Last: if we are ended before, the next look doesn't take the text for loaded.
+        disk.write_json(self._followed, _mark(master, text))
         disk.write_json(self.home.serving, sorted(serving))
 
-    def _reload(self, master: int) -> None:
-        old = _workers(master)
-        os.kill(master, signal.SIGHUP)
+    def _start(self) -> Running:
+        self.supervisor.start(self._spec())
+
+        def serves() -> bool:
+            master = processes.running(self.home.root).get(GATEWAY)
+            return master is not None and bool(_workers(master.pid))
+
+        wait_for(serves, _RELOAD_S, "the gateway to start")
+        return processes.running(self.home.root)[GATEWAY]
+
+    @staticmethod
+    def _reload(master: Running) -> Running:
+        old = _workers(master.pid)
+        os.kill(master.pid, signal.SIGHUP)
 
         def followed() -> bool:
-            accepting = _accepting(master)
+            accepting = _accepting(master.pid)
             return bool(accepting - old) and not (accepting & old)
 
         wait_for(followed, _RELOAD_S, "the gateway to follow its new config")
+        return master
 
     def _test(self, text: str) -> None:
         self.home.gateway.mkdir(parents=True, exist_ok=True)
@@ -127,6 +141,10 @@ class LocalGateway:
         return self.home.gateway / "nginx.conf"
 
     @property
+    def _followed(self) -> Path:
+        return self.home.gateway / "followed.json"
+
+    @property
     def _htpasswd(self) -> Path:
         return self.home.secrets / "htpasswd"
 
@@ -141,6 +159,12 @@ class LocalGateway:
         digest = hashlib.sha1(word.encode() + salt, usedforsecurity=False).digest()
         disk.write(password, f"admin:{word}\n", 0o600)
         disk.write(self._htpasswd, f"admin:{{SSHA}}{base64.b64encode(digest + salt).decode()}\n", 0o600)
+
+
+def _mark(master: Running, text: str) -> dict[str, object]:
+    """Tell which nginx follows which text."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {"process": master.pid, "started": master.started, "text": digest}
 
 
 def _user() -> str:

@@ -30,3 +30,31 @@ VERSITYGW = Binary(
     mark="Versity S3 Gateway",
 )
 """An S3 server over a directory, for the tests and for trying out."""
+
+PROMETHEUS = Binary(
+    name="prometheus",
+    version="",
+    variable="ROLECALL_PROMETHEUS",
+    identify=("--version",),
+    mark="prometheus, version",
+    package="prometheus",
+)
+"""What scrapes the units of a cluster whose metrics go to another one; any version with an agent mode."""
+
+ALLOY = Binary(
+    name="alloy",
+    version="",
+    variable="ROLECALL_ALLOY",
+    identify=("--version",),
+    mark="alloy, version",
+)
+"""What fetches the profiles of units; used where it is on PATH, and never fetched."""
+
+GRAFANA = Binary(
+    name="grafana",
+    version="",
+    variable="ROLECALL_GRAFANA",
+    identify=("--version",),
+    mark="grafana version",
+)
+"""Shows what the clusters hold; used where it is on PATH, and never fetched."""

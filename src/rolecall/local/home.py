@@ -54,6 +54,11 @@ class Home:
         return self.root / "gateway"
 
     @property
+    def telemetry(self) -> Path:
+        """The folder of what watches the cluster."""
+        return self.root / "telemetry"
+
+    @property
     def serving(self) -> Path:
         """Units that the loaded gateway sends to."""
         return self.gateway / "serving.json"
@@ -113,7 +118,7 @@ def exclusive(folder: Path, waiting: str = "") -> Generator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BusyError(
-                f"cannot change {folder.parent}: another rolecall command is at work there; {waiting or 'wait for it'}"
+                f"cannot change {folder.parent}: another command is at work; {waiting or 'wait for it'}"
             ) from error
         yield
 

@@ -23,6 +23,7 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _MOST_VALUES = 20_000
 """Aliases can make a small file a huge tree; no cluster needs more than this."""
+_DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,8 @@ def read(text: str, *, source: str) -> Marked:
         node = compose(text)
     except yaml.YAMLError as error:
         return Marked(source=source, problems=(_syntax(source, error),))
+    except RecursionError:
+        return Marked(source=source, problems=(_too_much(source),))
     if node is None:
         return Marked(source=source)
     walk = _Walk(source)
@@ -76,7 +79,7 @@ def read(text: str, *, source: str) -> Marked:
 
 
 class _TooMuchError(Exception):
-    """The aliases of the file make too large a tree, or one that never ends."""
+    """The file is too large or too deep a tree, or its aliases make one that never ends."""
 
 
 class _Walk:
@@ -93,7 +96,7 @@ class _Walk:
     def value(self, node: yaml.Node, path: Path) -> object:
         """Return the plain value of a node, and note its lines."""
         self._values += 1
-        if self._values > _MOST_VALUES or id(node) in self._inside:
+        if self._values > _MOST_VALUES or len(self._inside) > _DEEPEST or id(node) in self._inside:
             raise _TooMuchError
         self.lines.setdefault(".".join(path), node.start_mark.line + 1)
         self._inside.add(id(node))
@@ -201,6 +204,6 @@ def _syntax_remedy(fact: str) -> str:
 def _too_much(source: str) -> Problem:
     return Problem(
         code="bad-yaml",
-        text=f"cannot read {source}: its aliases make it endless, or larger than {_MOST_VALUES} values",
-        remedy="write out what the aliases stand for",
+        text=f"cannot read {source}: it has over {_MOST_VALUES} values, is over {_DEEPEST} deep, or endless",
+        remedy="write out what its aliases stand for, and leave out what no cluster needs",
     )

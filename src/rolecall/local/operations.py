@@ -5,32 +5,21 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 
-from rolecall.core import changes
-from rolecall.core.model import Phase, Problem, Severity, Verdict, verdict_of
+from rolecall.core.model import Phase, Verdict
 from rolecall.core.product import Call
+from rolecall.core.telemetry import AGENTS
 from rolecall.local import home as disk
-from rolecall.local import logs, preflight, processes
-from rolecall.local.cluster import Cycle, LocalCluster
-from rolecall.local.front import GatewayError
+from rolecall.local import preflight, processes
+from rolecall.local.cluster import LocalCluster
+from rolecall.local.convergence import Course, Outcome, Say, Told, converge
 from rolecall.local.supervisor import GATEWAY
-
-Say = Callable[[str], None]
 
 _PAUSE_S = 0.2
 _LONGEST_KILL_S = 330.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an operation ended."""
-
-    verdict: Verdict
-    done: bool
-    """Whether everything that was asked for is so."""
-    seconds: float = 0.0
 
 
 def up(
@@ -41,109 +30,36 @@ def up(
     least_free_bytes: int = preflight.LEAST_FREE_BYTES,
 ) -> Outcome:
     """Bring a cluster to what its file says; can be interrupted at any moment and called again."""
+    (outcome,) = up_all(((cluster, say),), timeout_s=timeout_s, least_free_bytes=least_free_bytes)
+    return outcome
+
+
+def up_all(
+    clusters: Sequence[tuple[LocalCluster, Say]],
+    *,
+    timeout_s: float = 300.0,
+    least_free_bytes: int = preflight.LEAST_FREE_BYTES,
+) -> tuple[Outcome, ...]:
+    """Bring several clusters up at once, each with what is told its progress: one waits while another works.
+
+    What keeps one of them from coming up keeps no other.
+    """
     began = time.monotonic()
-    with disk.exclusive(cluster.home.root):
-        decision = cluster.observe()
-        blocking = [*preflight.examine(cluster, least_free_bytes=least_free_bytes)]
-        blocking += [problem for problem in decision.verdict.problems if problem.severity is Severity.BLOCKED]
-        if blocking:
-            return Outcome(verdict=verdict_of(tuple(blocking)), done=False)
-        cluster.supervisor.ensure()
-        last = _converge(cluster, say, timeout_s)
-    problems = last.decision.verdict.problems
-    if not last.settled:
-        problems = (*problems, *_late(cluster, last, timeout_s))
-    refused = any(problem.code == "config-refused" for problem in problems)
-    return Outcome(
-        verdict=verdict_of(problems),
-        done=last.settled and not refused,
-        seconds=time.monotonic() - began,
-    )
-
-
-def _converge(cluster: LocalCluster, say: Say, timeout_s: float) -> Cycle:
-    """Run cycles until nothing is left to do, nothing can be done, or time is up."""
-    end = time.monotonic() + timeout_s
-    told = _Told(say=say)
-    while True:
-        try:
-            cycle = cluster.cycle()
-        except GatewayError as error:
-            raise Failed("gateway-refused", str(error), f"look at {cluster.home.gateway}") from error
-        told.tell(cycle)
-        blocked = any(p.severity is Severity.BLOCKED for p in cycle.decision.verdict.problems)
-        if cycle.settled or time.monotonic() > end or (blocked and not cycle.actions):
-            return cycle
-        if not cycle.actions:
-            time.sleep(_PAUSE_S)
-
-
-@dataclass(slots=True)
-class _Told:
-    """Progress that says each thing once."""
-
-    say: Say
-    ready: set[str] = field(default_factory=set[str])
-    held: set[str] = field(default_factory=set[str])
-    waited: float = field(default_factory=time.monotonic)
-
-    def tell(self, cycle: Cycle) -> None:
-        """Say what is new in a cycle, and every few seconds what is waited for."""
-        for action in cycle.actions:
-            if isinstance(action, changes.StartProcess | changes.RestartProcess | changes.StopProcess):
-                self._say(changes.describe(action))
-            elif isinstance(action, changes.VerifyConfig):
-                self._say("verify the config with the binary")
-        units = {unit.id: unit for unit in cycle.decision.cluster.units}
-        for name in sorted(set(cycle.decision.rollout.held) - self.held):
-            self._say(f"{name} leaves the gateway")
-        self.held = set(cycle.decision.rollout.held)
-        now_ready = {name for name, unit in units.items() if unit.ready}
-        for name in sorted(now_ready - self.ready):
-            self._say(f"{name} is ready at {units[name].address}")
-        self.ready = now_ready
-        if time.monotonic() - self.waited > 5:
-            waiting = [f"{n} ({u.report.problem or 'starting'})" for n, u in units.items() if not u.ready]
-            if waiting:
-                self._say(f"waiting for {', '.join(waiting)}")
-
-    def _say(self, text: str) -> None:
-        self.waited = time.monotonic()
-        self.say(text)
-
-
-def _late(cluster: LocalCluster, cycle: Cycle, timeout_s: float) -> tuple[Problem, ...]:
-    late = [unit.id for unit in cycle.decision.cluster.units if not unit.ready]
-    if not late:
-        return ()
-    said = {unit: logs.last_error(cluster.home.log, unit) for unit in late}
-    return tuple(
-        Problem(
-            code="not-ready-in-time",
-            text=f"cannot call {unit} ready: it wasn't within {timeout_s:g} s"
-            + (f"; its log says: {text}" if text else ""),
-            remedy=f"see rolecall logs {unit}, and call up again",
-            facts=(("unit", unit),),
-        )
-        for unit, text in said.items()
-    )
-
-
-class Failed(Exception):  # noqa: N818 - an outcome for a person, raised where nothing else can go on
-    """An operation that couldn't go on, with its problem."""
-
-    def __init__(self, code: str, text: str, remedy: str) -> None:
-        """Build it from what a person is told."""
-        super().__init__(f"{text}; {remedy}")
-        self.problem = Problem(code=code, text=text, remedy=remedy)
+    with ExitStack() as locks:
+        for cluster, _ in clusters:
+            locks.enter_context(disk.exclusive(cluster.home.root))
+        courses = [Course(cluster=cluster, told=Told(say=say)) for cluster, say in clusters]
+        for course in courses:
+            course.prepare(least_free_bytes)
+        converge([course for course in courses if not course.blocking], timeout_s)
+    return tuple(course.outcome(began, timeout_s) for course in courses)
 
 
 def down(cluster: LocalCluster, *, say: Say, purge: bool = False) -> int:
     """Stop every process of a cluster; with `purge` remove all its data too. Return how many ran."""
     with disk.exclusive(cluster.home.root):
-        running = [
-            unit for unit in processes.running(cluster.home.root) if unit not in ("supervisor", GATEWAY)
-        ]
+        others = ("supervisor", GATEWAY, *AGENTS)
+        running = [unit for unit in processes.running(cluster.home.root) if unit not in others]
         if running:
             say(f"stopping {', '.join(sorted(running))}")
         cluster.supervisor.shut_down(timeout_s=_LONGEST_KILL_S)
@@ -167,8 +83,9 @@ def restart(cluster: LocalCluster, units: tuple[str, ...], *, say: Say, timeout_
         for unit in units:
             say(f"restart {unit}")
             cluster.request_restart(unit)
-        last = _converge(cluster, say, timeout_s)
-    return Outcome(verdict=last.decision.verdict, done=last.settled, seconds=time.monotonic() - began)
+        course = Course(cluster=cluster, told=Told(say=say))
+        converge([course], timeout_s)
+    return course.outcome(began, timeout_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

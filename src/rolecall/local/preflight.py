@@ -10,6 +10,7 @@ from pathlib import Path
 from rolecall.core.model import S3, Credentials, Problem
 from rolecall.local import probe, processes
 from rolecall.local.cluster import LocalCluster
+from rolecall.local.s3 import S3Target
 from rolecall.local.supervisor import GATEWAY
 
 LEAST_FREE_BYTES = 2**30
@@ -23,16 +24,31 @@ def examine(cluster: LocalCluster, *, least_free_bytes: int = LEAST_FREE_BYTES) 
 def _ports(cluster: LocalCluster) -> Iterable[Problem]:
     running = processes.running(cluster.home.root)
     product = cluster.spec.product
-    if GATEWAY not in running:
-        for name, port in sorted(cluster.spec.gateway_ports.items()):
-            listener = next(one for one in product.listeners if one.name == name)
-            if not listener.receiver or listener.receiver in cluster.spec.settings.listed("receivers"):
-                yield from _taken(cluster.spec.gateway_address, port, "the gateway", cluster.spec.name)
+    own = _listening(running[GATEWAY].pid) if GATEWAY in running else frozenset[tuple[str, int]]()
+    for listener in product.opened(cluster.spec.settings):
+        port = cluster.spec.gateway_ports[listener.name]
+        if (cluster.spec.gateway_address, port) not in own:
+            yield from _taken(cluster.spec.gateway_address, port, "the gateway", cluster.spec.name)
     for place in cluster.places():
         if place.unit in running or place.leaving:
             continue
         for port in product.ports:
             yield from _taken(place.address, port.number, f"unit {place.unit}", cluster.spec.name)
+
+
+def _listening(pid: int) -> frozenset[tuple[str, int]]:
+    """List where a process listens."""
+    import psutil
+
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return frozenset()
+    return frozenset(
+        (one.laddr.ip, one.laddr.port)
+        for one in connections
+        if one.status == psutil.CONN_LISTEN and one.laddr
+    )
 
 
 def _taken(address: str, port: int, who: str, cluster: str) -> Iterable[Problem]:
@@ -43,7 +59,7 @@ def _taken(address: str, port: int, who: str, cluster: str) -> Iterable[Problem]
         try:
             trial.bind((address, port))
         except OSError as error:
-            holder = _holder(port)
+            holder = _holder(address, port)
             yield Problem(
                 code="port-taken",
                 text=f"cannot start {who}: {address}:{port} can't be listened on: "
@@ -55,11 +71,13 @@ def _taken(address: str, port: int, who: str, cluster: str) -> Iterable[Problem]
             )
 
 
-def _holder(port: int) -> str:
+def _holder(address: str, port: int) -> str:
     import psutil
 
+    # Whoever has all addresses has this one; others have the same port on addresses of their own.
+    places = {(one, port) for one in (address, "0.0.0.0", "::")}  # noqa: S104
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr) in places:
             if connection.pid is None:
                 return "another user's process"
             try:
@@ -75,7 +93,7 @@ def _disk(root: Path, least: int) -> Iterable[Problem]:
     if free < least:
         yield Problem(
             code="disk-full",
-            text=f"cannot keep data in {root}: {free // 2**20} MiB are free and {least // 2**20} MiB are needed",
+            text=f"cannot keep data in {root}: {free // 2**20} MiB are free, {least // 2**20} MiB are needed",
             remedy="free some space, or move rolecall.yaml to a larger disk",
             facts=(("free-bytes", str(free)),),
         )
@@ -104,8 +122,8 @@ def examine_store(cluster: LocalCluster) -> tuple[Problem, ...]:
     )
 
 
-def _target(store: S3, credentials: Credentials) -> probe.S3Target:
-    return probe.S3Target(
+def _target(store: S3, credentials: Credentials) -> S3Target:
+    return S3Target(
         endpoint=store.endpoint,
         bucket=store.bucket,
         region=store.region,

@@ -39,6 +39,11 @@ def running(home: Path) -> dict[str, Running]:
     return found
 
 
+def age_s(process: Running) -> float:
+    """Return how long ago a process began."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / os.sysconf("SC_CLK_TCK")
+
+
 def end_all(home: Path, *, timeout_s: float = 10.0) -> int:
     """End every process of a cluster that its supervisor has left behind; return how many there were."""
     left = list(_marked(home))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rolecall.core import coherence, coordinator, gateway, identity, nginx, worker
+from rolecall.core import coherence, coordinator, gateway, identity, nginx, telemetry, worker
 from rolecall.core.model import (
     S3,
     Cluster,
@@ -26,7 +26,8 @@ from rolecall.core.model import (
     Verdict,
     verdict_of,
 )
-from rolecall.local.addresses import plan_addresses
+from rolecall.local.addresses import agents_address, plan_addresses
+from rolecall.local.helpers import PROMETHEUS
 from rolecall.local.home import Home
 from rolecall.local.topology import ClusterSpec
 
@@ -84,7 +85,28 @@ def render(spec: ClusterSpec, stage: Stage) -> Rehearsed:
     files = [File(path="gateway/nginx.conf", content=decision.desired.gateway)]
     for unit in sorted(workers):
         files.extend(_unit_files(stage, unit, workers[unit]))
+    files.extend(_inside(stage, file) for file in telemetry.build(_view(spec, stage, reports)).files)
     return Rehearsed(verdict=verdict, files=tuple(files))
+
+
+def _view(spec: ClusterSpec, stage: Stage, reports: Mapping[str, tuple[str, Report]]) -> telemetry.View:
+    """Return the cluster as its agents would see it, with a Prometheus at hand."""
+    return telemetry.View(
+        product=spec.product,
+        telemetry=spec.telemetry,
+        units=tuple(
+            telemetry.Watched(unit=unit, address=report.address, roles=report.roles)
+            for unit, (_, report) in reports.items()
+        ),
+        folder=str(stage.home.telemetry),
+        address=agents_address(stand_in_uuid(spec.name)),
+        prometheus=telemetry.Agent(path=PROMETHEUS.name),
+    )
+
+
+def _inside(stage: Stage, file: File) -> File:
+    """Return a file with its path inside the cluster's folder."""
+    return replace(file, path=str(Path(file.path).relative_to(stage.home.root)))
 
 
 def _identity(process: ProcessSpec | None) -> str:
@@ -125,6 +147,7 @@ def _decided(
         store=spec.store or Directory(path=str(stage.home.store)),
         front=_front(spec, stage, frozenset(unit for unit, (_, report) in reports.items() if report.ready)),
         secret="object-store/1" if isinstance(spec.store, S3) else "",
+        telemetry=spec.telemetry,
         published=published,
     )
     decision = coordinator.decide(spec.product, observed)
@@ -136,16 +159,13 @@ def _decided(
 
 
 def _front(spec: ClusterSpec, stage: Stage, serving: frozenset[str]) -> coordinator.Front:
-    receivers = spec.settings.listed("receivers")
-    admin = spec.settings.flag("admin")
     return coordinator.Front(
-        options=gateway.Options(
+        options=gateway.options_of(
+            spec.product,
+            spec.settings,
             address=spec.gateway_address,
             ports=spec.gateway_ports,
-            listeners=tuple(one.name for one in spec.product.listeners if one.receiver in receivers),
-            admin=admin,
-            admin_file=str(stage.home.secrets / "htpasswd") if admin else "",
-            multi_tenant=spec.settings.flag("multi-tenant"),
+            admin_file=str(stage.home.secrets / "htpasswd"),
         ),
         dialect=nginx.Dialect.of(stage.nginx),
         paths=nginx.Paths(prefix=str(stage.home.gateway)),
@@ -174,11 +194,7 @@ def _worker(spec: ClusterSpec, stage: Stage, unit: str, report: Report, document
 
 
 def _unit_files(stage: Stage, unit: str, desired: worker.Desired) -> tuple[File, ...]:
-    files = [
-        replace(file, path=str(Path(file.path).relative_to(stage.home.root)))
-        for file in desired.files
-        if not file.secret
-    ]
+    files = [_inside(stage, file) for file in desired.files if not file.secret]
     if desired.process is not None:
         process = {
             "name": desired.process.name,

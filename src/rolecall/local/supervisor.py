@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING
 from ops import pebble
 
 from rolecall.core.model import ProcessSpec
+from rolecall.core.telemetry import AGENTS, LogTarget
 from rolecall.local import processes
 from rolecall.local.home import Home
 
 if TYPE_CHECKING:
-    from ops.pebble import ServiceDict
+    from ops.pebble import LogTargetDict, ServiceDict
 
 GATEWAY = "gateway"
 """Name of the process that is the cluster's entrypoint."""
 _SELF = "supervisor"
+_LOGS = "telemetry"
+"""Name of the layer and of the target that logs are forwarded to."""
 _MOST_LOG_BYTES = 64 * 2**20
 
 
@@ -79,7 +82,7 @@ class Supervisor:
         wait_for(lambda: self.alive or daemon.poll() is not None, timeout_s, "the supervisor to answer")
         if not self.alive:
             raise SupervisorError(
-                f"cannot start the supervisor: pebble ended with code {daemon.returncode}; see {self._home.log}"
+                f"cannot start the supervisor: pebble ended with {daemon.returncode}; see {self._home.log}"
             )
         # It belongs to nobody from here on: without this the interpreter warns of a child left running.
         daemon.returncode = 0
@@ -117,6 +120,33 @@ class Supervisor:
             )
         return frozenset(names)
 
+    def kept(self) -> dict[str, str]:
+        """Map each process that runs or waits to be started again to its identity."""
+        services = self._client.get_plan().services
+        return {
+            name: services[name].environment.get(processes.IDENTITY_VARIABLE, "")
+            for name in self._active()
+            if name in services
+        }
+
+    def log_target(self) -> LogTarget | None:
+        """Return where logs are forwarded to, or None."""
+        target = self._client.get_plan().log_targets.get(_LOGS)
+        if target is None or not target.services:
+            return None
+        return LogTarget(location=target.location, labels=dict(target.labels or {}))
+
+    def forward_logs(self, target: LogTarget | None) -> None:
+        """Forward the logs of every process, those that are yet to come too; None: of none."""
+        wanted: LogTargetDict = {
+            "override": "replace",
+            "type": "loki",
+            "location": target.location if target else "http://127.0.0.1:1",
+            "services": ["all"] if target else [],
+            "labels": dict(target.labels) if target else {},
+        }
+        self._client.add_layer(_LOGS, pebble.Layer({"log-targets": {_LOGS: wanted}}), combine=True)
+
     def _names(self) -> frozenset[str]:
         return frozenset(self._client.get_plan().services)
 
@@ -129,7 +159,7 @@ class Supervisor:
         )
 
     def _layer(self, spec: ProcessSpec) -> None:
-        folder = self._home.gateway if spec.name == GATEWAY else self._home.unit(spec.name)
+        folder = self._folder(spec.name)
         folder.mkdir(parents=True, exist_ok=True)
         service: ServiceDict = {
             "override": "replace",
@@ -144,6 +174,12 @@ class Supervisor:
             "kill-delay": f"{spec.kill_delay_s}s",
         }
         self._client.add_layer(spec.name, pebble.Layer({"services": {spec.name: service}}), combine=True)
+
+    def _folder(self, name: str) -> Path:
+        """Return the folder that a process works in."""
+        if name == GATEWAY:
+            return self._home.gateway
+        return self._home.telemetry if name in AGENTS else self._home.unit(name)
 
     def shut_down(self, *, timeout_s: float) -> None:
         """Stop every process and the supervisor itself; what doesn't end is killed after `timeout_s`."""

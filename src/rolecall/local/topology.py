@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rolecall.core import settings as core_settings
-from rolecall.core.model import Credentials, Group, ObjectStore, Problem
+from rolecall.core.model import Credentials, Group, ObjectStore, Problem, Telemetry
 from rolecall.core.product import Product, Settings
-from rolecall.local import marked, topology_gateway, topology_store
+from rolecall.local import marked, topology_gateway, topology_store, topology_telemetry
 from rolecall.local.addresses import MOST_UNITS
 from rolecall.local.section import Section, Sheet, shown, suggest
 from rolecall.local.topology_text import preset, with_units
@@ -42,6 +42,8 @@ class ClusterSpec:
     gateway_address: str
     gateway_ports: Mapping[str, int]
     """Name of a listener to its port, for every listener of the product."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    """Where it sends what it tells of itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,8 @@ def parse(  # the six are one file and the world it is read in
     sheet.problems.extend(sheet.marked.problems)
     secrets = topology_store.Secrets(environment=environment, folder=folder, needed=need_secrets)
     reading = _Reading(sheet=sheet, products=products, secrets=secrets)
-    clusters = [cluster for section in _sections(sheet) if (cluster := _cluster(reading, section))]
+    sections, watched = _sections(sheet)
+    clusters = tuple(cluster for section in sections if (cluster := _cluster(reading, section)))
     topology_gateway.refuse_conflicts(
         sheet,
         [
@@ -97,7 +100,9 @@ def parse(  # the six are one file and the world it is read in
         ],
         inner=frozenset(port.number for cluster in clusters for port in cluster.product.ports),
     )
-    return Parsed(clusters=tuple(clusters), problems=_in_order(sheet))
+    return Parsed(
+        clusters=topology_telemetry.wired(clusters) if watched else clusters, problems=_in_order(sheet)
+    )
 
 
 def _in_order(sheet: Sheet) -> tuple[Problem, ...]:
@@ -107,22 +112,23 @@ def _in_order(sheet: Sheet) -> tuple[Problem, ...]:
     return tuple(sorted(set(sheet.problems), key=key))
 
 
-def _sections(sheet: Sheet) -> tuple[Section, ...]:
-    """Return the clusters of the file, each as a mapping."""
+def _sections(sheet: Sheet) -> tuple[tuple[Section, ...], bool]:
+    """Return the clusters of the file, each as a mapping, and whether they watch each other."""
     tree = sheet.marked.tree
     if tree is None:
         if not sheet.problems:
             sheet.refuse("clusters", "the file is empty", f"write {_EXAMPLE}", "no-cluster")
-        return ()
+        return (), False
     if not isinstance(tree, Mapping):
         sheet.refuse("the file", f"it holds {shown(tree)}, not a mapping", f"write {_EXAMPLE}")
-        return ()
+        return (), False
     top = Section(sheet=sheet, place="", values=tree)  # pyright: ignore[reportUnknownArgumentType]
-    top.only("clusters")
+    top.only("clusters", "telemetry")
+    watched = topology_telemetry.wanted(top)
     clusters = top.section("clusters", _EXAMPLE)
     if clusters is not None and not clusters.values:
         top.refuse("clusters", "it holds no cluster", f"write {_EXAMPLE}", "no-cluster")
-    return _named(clusters, "{product: NAME}") if clusters else ()
+    return (_named(clusters, "{product: NAME}") if clusters else ()), watched
 
 
 def _named(parent: Section, example: str) -> tuple[Section, ...]:

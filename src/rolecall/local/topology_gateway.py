@@ -59,12 +59,7 @@ def _address(gateway: Section) -> str:
 
 def open_ports(product: Product, settings: Settings, ports: Mapping[str, int]) -> dict[str, int]:
     """Return the ports of the listeners that these settings open."""
-    receivers = settings.listed("receivers")
-    return {
-        listener.name: ports[listener.name]
-        for listener in product.listeners
-        if not listener.receiver or listener.receiver in receivers
-    }
+    return {listener.name: ports[listener.name] for listener in product.opened(settings)}
 
 
 def refuse_conflicts(sheet: Sheet, fronts: Sequence[Front], *, inner: frozenset[int]) -> None:

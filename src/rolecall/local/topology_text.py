@@ -26,11 +26,7 @@ _ABOUT: Mapping[Preset, str] = {
 def preset(product: Product, preset: Preset) -> str:
     """Return the text of a rolecall.yaml with one cluster, named like the product."""
     line = product.lines[0]
-    chosen = {
-        "solo": (("solo", ("all",), 1),),
-        "minimal": product.minimal,
-        "recommended": product.recommended,
-    }[preset]
+    chosen = workers_of(product, preset)
     width = max(len(worker) for worker, _, _ in chosen) + 1
     roles = max(len(role.name) for role in line.roles)
     return "\n".join(
@@ -66,15 +62,27 @@ def preset(product: Product, preset: Preset) -> str:
     )
 
 
+def workers_of(product: Product, preset: Preset) -> tuple[tuple[str, tuple[str, ...], int], ...]:
+    """Return the workers of a preset: (worker, roles, units)."""
+    return {
+        "solo": (("solo", ("all",), 1),),
+        "minimal": product.minimal,
+        "recommended": product.recommended,
+    }[preset]
+
+
 def with_units(text: str, cluster: str, changes: Mapping[str, int]) -> str:
     """Return the text with other numbers of units; comments and layout stay.
 
     Raises:
         ValueError: there is no such cluster or worker, or its number can't be changed alone.
     """
+    # The parser doesn't count a byte order mark, so its positions begin after one.
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
     for worker, units in sorted(changes.items()):
         text = _with_one(text, cluster, worker, units)
-    return text
+    return mark + text
 
 
 def _with_one(text: str, cluster: str, worker: str, units: int) -> str:

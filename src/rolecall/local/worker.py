@@ -13,7 +13,7 @@ from rolecall.core import changes, wire, worker
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.local import home as disk
-from rolecall.local import logs
+from rolecall.local import logs, processes
 from rolecall.local.home import Home
 from rolecall.local.processes import Running
 from rolecall.local.readiness import Answer, Asker
@@ -127,7 +127,9 @@ class WorkerHost:
         return self.home.unit(self.place.unit) / "process.json"
 
     def _start(self, spec: ProcessSpec) -> None:
-        Path(paths_of(self.home, spec.name, self.binary).data).mkdir(parents=True, exist_ok=True)
+        data = Path(paths_of(self.home, spec.name, self.binary).data)
+        for folder in ("", *self.product.folders):
+            (data / folder).mkdir(parents=True, exist_ok=True)
         # Written first: if we are ended right after, the process's own marks tell that it isn't this one yet.
         disk.write_json(self._spec_file, msgspec.to_builtins(spec))
         self.supervisor.start(spec)
@@ -144,10 +146,22 @@ class WorkerHost:
         if spec is not None and runs is not None:
             spec = dataclasses.replace(spec, identity=runs.identity)
         answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
+        if runs is not None and answer.status == 200 and self._settling(runs):
+            answer = Answer(503, "it is ready, and the other units are still finding it")
         ready = runs is not None and answer.status == 200
         return worker.Process(
             spec=spec, running=runs is not None, ready=ready, problem="" if ready else self._problem(answer)
         )
+
+    def _settling(self, runs: Running) -> bool:
+        """Whether a process that was restarted with leave is too young for the next unit to go."""
+        document = self.world.document
+        grant = document.grants.get(self.place.unit) if document else None
+        if document is None or grant is None or grant.digest != runs.identity:
+            return False
+        line = self.product.line(document.line)
+        needed = max((line.role(name).settle_s for name in line.expand(self.place.roles)), default=0)
+        return processes.age_s(runs) < needed
 
     def _problem(self, answer: Answer) -> str:
         if answer.status:

@@ -7,5 +7,8 @@ from types import MappingProxyType
 
 from rolecall.core.product import Product
 from rolecall.core.products.loki import LOKI
+from rolecall.core.products.mimir import MIMIR
+from rolecall.core.products.pyroscope import PYROSCOPE
+from rolecall.core.products.tempo import TEMPO
 
-PRODUCTS: Mapping[str, Product] = MappingProxyType({p.name: p for p in (LOKI,)})
+PRODUCTS: Mapping[str, Product] = MappingProxyType({p.name: p for p in (LOKI, MIMIR, PYROSCOPE, TEMPO)})

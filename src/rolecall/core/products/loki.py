@@ -7,6 +7,7 @@ and, where said, `pkg/loki` of v3.7.6.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from rolecall.core import fragments
 from rolecall.core.binary import Binary, GoModule, Release
@@ -16,6 +17,8 @@ from rolecall.core.product import (
     Blueprint,
     Call,
     Check,
+    Datasource,
+    Intake,
     Kind,
     Listener,
     Match,
@@ -25,17 +28,25 @@ from rolecall.core.product import (
     Ring,
     Route,
     Setting,
+    Signal,
     Tree,
     Verb,
+    admin_routes,
+    open_routes,
 )
-from rolecall.core.roles import Keeps, Line, MetaRole, Role
+from rolecall.core.roles import Joint, Keeps, Line, MetaRole, Role
 
 _TENANT = "fake"
 """The tenant of everything while `auth_enabled` is false."""
 
-# `read`, `write` and `backend` are passed on as they are: on this line the binary wires its store by the
-# target's name, and the same components written out one by one would make an index gateway query itself
-# (pkg/loki/modules.go, the switch in initStore: `Ruler` is matched before `IndexGateway` and `Backend`).
+# On this line the binary wires its store by the names of its targets (pkg/loki/modules.go, the switches in
+# updateConfigForShipperStore and setupAsyncStore), so `read`, `write` and `backend` are passed on as they
+# are: written out as components, an index gateway would query itself.
+#
+# Nor can two of them stand side by side. With `write` the store only writes its index, so who reads beside
+# it finds nothing; with `read` it also asks the ingesters, so an ingester beside it asks itself without end.
+# `all` is wired for both. An index gateway beside `read` would query itself again, which is what upstream's
+# older two-target mode is for.
 _LINE_3_7 = Line(
     name="3.7",
     roles=(
@@ -66,6 +77,9 @@ _LINE_3_7 = Line(
             # It keeps nothing, and while it is the only one its server waits for ever for the readers' open
             # streams to end: their list of schedulers is never emptied (util/ring_watcher.go).
             kill_delay_s=20,
+            # A new scheduler takes queries once it has looked into its ring, which it does every three seconds
+            # (RingCheckPeriod), and its readers have: till then the queries of all would be the next one's.
+            settle_s=10,
         ),
         Role(
             name="read",
@@ -74,9 +88,12 @@ _LINE_3_7 = Line(
         ),
     ),
     meta_roles=(MetaRole(name="all", roles=("write", "backend", "read"), target="all"),),
+    joints=(
+        Joint(roles=("write", "read"), targets=("all",)),
+        Joint(roles=("write", "backend"), targets=("all",)),
+        Joint(roles=("backend", "read"), targets=("read",), flags=("-legacy-read-mode=true",)),
+    ),
 )
-
-
 
 
 def _lifecycler(min_ready: str) -> Tree:
@@ -89,21 +106,10 @@ def _lifecycler(min_ready: str) -> Tree:
 
 
 def _store(store: ObjectStore) -> Tree:
-    """Build the object-store client of `storage_config`.
-
-    The keys are absent on purpose: the process reads them from the file that
-    `AWS_SHARED_CREDENTIALS_FILE` names.
-    """
+    """Build the object-store client of `storage_config`."""
     if isinstance(store, Directory):
         return {"filesystem": {"dir": f"{store.path}/data"}}
-    endpoint, insecure = fragments.host_port(store.endpoint)
-    s3: Tree = {
-        "bucket_name": store.bucket,
-        "endpoint": endpoint,
-        "region": store.region,
-        "insecure": insecure,
-        "bucket_lookup_type": "path" if store.path_style else "auto",
-    }
+    s3 = fragments.s3(store)
     if store.ca:
         s3["http"] = {"tls_config": {"ca_path": store.ca}}
     return {"s3": s3}
@@ -175,9 +181,18 @@ def _config(blueprint: Blueprint) -> Tree:
             "wal": {"dir": f"{fragments.DATA}/wal", "flush_on_shutdown": True},
         },
         # `read` follows this setting while `backend` always uses a ring (modules_test.go): say ring to both.
-        "index_gateway": {"mode": "ring"},
-        # A frontend is ready once it has found a scheduler; the default look-up is every ten seconds.
-        "frontend": {"scheduler_dns_lookup_period": "1s"},
+        # No other target has an index gateway; where all of them are missing, readers read the index themselves.
+        # Of their ring's members all but half a replication factor must be healthy (dskit ring.go,
+        # GetReplicationSetForOperation): with the writers' three, two of them couldn't do without one.
+        "index_gateway": {
+            "mode": "ring" if "backend" in blueprint.targets else "simple",
+            "ring": {"replication_factor": 2},
+        },
+        # A scheduler that stops answers no more than one query on each stream of a frontend, and with the last
+        # stream, or once the frontend no longer finds the scheduler, the queries that it has handed out are
+        # lost without a word (scheduler.go, frontendDisconnected): so many streams, and not too quick a look.
+        # But a frontend is ready only when it has found one, and the default look-up is every ten seconds.
+        "frontend": {"scheduler_dns_lookup_period": "2s", "scheduler_worker_concurrency": 64},
         "frontend_worker": {"dns_lookup_duration": "1s"},
         "pattern_ingester": {"enabled": True, "lifecycler": _lifecycler("0s")},
         "compactor": {
@@ -227,40 +242,23 @@ def _check(marker: str, now_ns: int) -> Check:
     )
 
 
-def _open(paths: str, role: str, *, match: Match = Match.EXACT, methods: str = "") -> tuple[Route, ...]:
-    return tuple(
-        Route(path=path, roles=(role,), match=match, methods=tuple(methods.split())) for path in paths.split()
-    )
-
-
-def _admin(paths: str, role: str, *, match: Match = Match.EXACT, methods: str = "") -> tuple[Route, ...]:
-    return tuple(
-        Route(
-            path=path,
-            roles=(role,) if role else (),
-            match=match,
-            methods=tuple(methods.split()),
-            access=Access.ADMIN,
-        )
-        for path in paths.split()
-    )
-
-
 _API = "/loki/api/v1"
 _ROUTES = (
     # Writers.
-    *_open(f"{_API}/push /otlp/v1/logs /api/prom/push", "write", methods="POST"),
-    *_admin("/distributor/ring /ring", "write", methods="GET POST"),
-    *_admin("/flush", "write", methods="GET POST"),
-    *_admin("/ingester/", "write", match=Match.PREFIX),
+    *open_routes(f"{_API}/push /otlp/v1/logs /api/prom/push", "write", methods="POST"),
+    *admin_routes("/distributor/ring /ring", "write", methods="GET POST"),
+    *admin_routes("/flush", "write", methods="GET POST"),
+    *admin_routes("/ingester/", "write", match=Match.PREFIX),
     # Tail needs the connection to be upgraded.
     *(
         Route(path=path, roles=("read",), methods=("GET",), protocol=Protocol.WEBSOCKET)
         for path in (f"{_API}/tail", "/api/prom/tail")
     ),
     # Rules; before `/api/prom/`, which they are a part of.
-    *_open(f"{_API}/rules /api/prom/rules /prometheus/api/v1/rules /prometheus/api/v1/alerts", "backend"),
-    *_open(f"{_API}/rules/ /api/prom/rules/", "backend", match=Match.PREFIX),
+    *open_routes(
+        f"{_API}/rules /api/prom/rules /prometheus/api/v1/rules /prometheus/api/v1/alerts", "backend"
+    ),
+    *open_routes(f"{_API}/rules/ /api/prom/rules/", "backend", match=Match.PREFIX),
     # Deleting and the other internals of the backend.
     Route(
         path=f"{_API}/delete",
@@ -276,27 +274,47 @@ _ROUTES = (
         access=Access.ADMIN,
         peer="backend",
     ),
-    *_admin("/ruler/ring /compactor/ring /indexgateway/ring /scheduler/ring", "backend", methods="GET POST"),
+    *admin_routes(
+        "/ruler/ring /compactor/ring /indexgateway/ring /scheduler/ring", "backend", methods="GET POST"
+    ),
     # Every process.
-    *_open(f"/ready {_API}/status/buildinfo /config/tenant/v1/limits", "read", methods="GET"),
-    *_admin("/metrics /config /services /memberlist", "", methods="GET"),
-    *_admin("/log_level", "", methods="GET POST"),
+    *open_routes(f"/ready {_API}/status/buildinfo /config/tenant/v1/limits", "read", methods="GET"),
+    *admin_routes("/metrics /config /services /memberlist", methods="GET"),
+    *admin_routes("/log_level", methods="GET POST"),
     # Queries.
-    *_open(
+    *open_routes(
         f"{_API}/query {_API}/query_range {_API}/labels {_API}/label {_API}/series {_API}/patterns "
-        f"{_API}/format_query {_API}/detected_labels {_API}/detected_fields {_API}/drilldown-limits",
+        f"{_API}/format_query {_API}/detected_labels {_API}/detected_fields",
         "read",
         methods="GET POST",
     ),
-    *_open(
+    *open_routes(f"{_API}/drilldown-limits", "read", methods="GET"),
+    *open_routes(
         f"{_API}/label/ {_API}/index/ {_API}/detected_field/",
         "read",
         match=Match.PREFIX,
         methods="GET POST",
     ),
-    *_open("/api/prom/query /api/prom/label /api/prom/series", "read", methods="GET POST"),
-    *_open("/api/prom/label/", "read", match=Match.PREFIX, methods="GET POST"),
+    *open_routes("/api/prom/query /api/prom/label /api/prom/series", "read", methods="GET POST"),
+    *open_routes("/api/prom/label/", "read", match=Match.PREFIX, methods="GET POST"),
 )
+
+def _links(uids: Mapping[Signal, str]) -> Tree:
+    """Link the trace id of a log line to its trace.
+
+    https://grafana.com/docs/grafana/latest/datasources/loki/#provision-the-data-source; the products write
+    it as `traceID` or `trace_id`.
+    """
+    if Signal.TRACES not in uids:
+        return {}
+    field = {
+        "name": "trace",
+        "matcherRegex": r"\btrace_?[iI][dD]=(\w+)",
+        "url": "$${__value.raw}",
+        "datasourceUid": uids[Signal.TRACES],
+    }
+    return {"derivedFields": [field]}
+
 
 LOKI = Product(
     name="loki",
@@ -327,11 +345,13 @@ LOKI = Product(
             name="alertmanager-url",
             kind=Kind.URL,
             summary="where the rulers send alerts",
+            sends=Signal.ALERTS,
         ),
         Setting(
             name="remote-write-url",
             kind=Kind.URL,
             summary="where recording rules write their series (Prometheus remote write)",
+            sends=Signal.METRICS,
         ),
     ),
     config=_config,
@@ -345,6 +365,7 @@ LOKI = Product(
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
     },
     live_keys=("memberlist.join_members",),
+    read_by={"index_gateway.mode": ("read",)},
     protected={
         "server.http_listen_address": "every unit listens on its own address",
         "server.http_listen_port": "the gateway sends to the standard port",
@@ -376,6 +397,9 @@ LOKI = Product(
         Verb(method="POST", path="/ingester/prepare_shutdown", roles=("write",)),
         Verb(method="POST", path="/flush", roles=("write",)),
     ),
+    intakes=(Intake(signal=Signal.LOGS, path=f"{_API}/push"),),
+    tracing=fragments.otlp_tracing(),
+    datasource=Datasource(type="loki", data=_links),
     tenant=_TENANT,
     minimal=(("write", ("write",), 1), ("read", ("read",), 1), ("backend", ("backend",), 1)),
     recommended=(("write", ("write",), 3), ("read", ("read",), 2), ("backend", ("backend",), 2)),

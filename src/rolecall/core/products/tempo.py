@@ -1,0 +1,613 @@
+"""Tempo: everything Rolecall knows of it.
+
+Sources: the HTTP API and configuration references of v2.8 to v2.10 (grafana.com/docs/tempo) and, where
+said, the source of v2.8.
+
+A query goes from a query-frontend to the queriers that have dialed it, and a querier dials the
+addresses behind one name. Units have one address each and no name service to share, so every querier is
+given one frontend (`Product.dials`). A frontend that no querier dials would keep its requests waiting:
+such a one is spare, and gets none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from rolecall.core import fragments
+from rolecall.core.binary import Binary, GoModule, Release
+from rolecall.core.model import Directory, ObjectStore, Problem, Severity
+from rolecall.core.product import (
+    Blueprint,
+    Call,
+    Check,
+    Datasource,
+    Intake,
+    Kind,
+    Listener,
+    Match,
+    Port,
+    Product,
+    Protocol,
+    Ring,
+    Route,
+    Setting,
+    Signal,
+    Tree,
+    Verb,
+    admin_routes,
+    open_routes,
+)
+from rolecall.core.roles import Combine, Keeps, Line, MetaRole, Role
+
+_GENERATOR, _LOCAL_BLOCKS = "metrics-generator", "local-blocks"
+_TENANT = "single-tenant"
+"""The tenant of everything while `multitenancy_enabled` is false (pkg/util/tenant.go)."""
+
+_HTTP, _STREAMING = 3200, 9096
+_OTLP_GRPC, _OTLP_HTTP, _ZIPKIN, _JAEGER_HTTP, _JAEGER_GRPC = 4317, 4318, 9411, 14268, 14250
+_QUERY_S = 300
+_FOR_EVER, _FOR_EVER_HOURS = "100y", "876000h"
+"""The same, as the limits and as the config write it: Go's own durations know no years."""
+_MOST_MIB = 16
+"""Largest message between Tempo's own processes (cmd/tempo/app/config.go, GRPCServerMaxRecvMsgSize)."""
+
+_ROLES = (
+    Role(
+        name="distributor",
+        summary="takes spans in by every protocol and shares them out to the ingesters",
+        kill_delay_s=30,
+    ),
+    Role(
+        name="ingester",
+        summary="keeps the newest traces in memory and on disk, and stores them as blocks",
+        keeps=Keeps.DATA,
+        ring=True,
+        wave=0,
+        kill_delay_s=300,
+    ),
+    # Neither of the next two ends by itself: both wait for ever for the end of their look at the store, which
+    # nobody tells them to end (EnablePolling in cmd/tempo/app/modules.go, Shutdown in tempodb/tempodb.go).
+    Role(
+        name="querier",
+        summary="answers the parts of queries from the store and from the ingesters",
+        kill_delay_s=5,
+    ),
+    Role(
+        name="query-frontend",
+        summary="takes queries in and splits them for the queriers",
+        kill_delay_s=5,
+    ),
+    Role(
+        name="compactor",
+        summary="merges blocks in the store and deletes old ones",
+        ring=True,
+        wave=1,
+        kill_delay_s=20,
+    ),
+    Role(
+        name="metrics-generator",
+        summary="makes metrics of spans and writes them to a Prometheus",
+        required=False,
+        keeps=Keeps.CACHE,
+        ring=True,
+        wave=1,
+        # It may take a minute to hand over what it has not sent (remote_write_flush_deadline).
+        kill_delay_s=70,
+    ),
+)
+
+# Upstream's `all` keeps every ring to itself (main.go forces them to be in memory), so several of them
+# would be as many clusters. The scalable single binary is the same modules with the rings as configured.
+_ALL = MetaRole(
+    name="all",
+    roles=tuple(role.name for role in _ROLES),
+    target="scalable-single-binary",
+    # Once it was asked something it doesn't end either: the frontend waits for queues to go that nobody
+    # clears any more (stopping in modules/frontend/queue/queue.go). Its ingester doesn't wait for that: it
+    # writes all it has to its disk at once and then to the store.
+    kill_delay_s=10,
+)
+
+
+def _line(name: str) -> Line:
+    return Line(name=name, roles=_ROLES, meta_roles=(_ALL,), combine=Combine.ONE)
+
+
+def _ring() -> Tree:
+    """Build a ring: where its store isn't said it is shared with nobody, and nothing tells."""
+    return {**fragments.ring(), "kvstore": {"store": "memberlist"}}
+
+
+def _store(store: ObjectStore) -> Tree:
+    """Build `storage.trace` (tempodb/backend/s3/config.go); `prefix` and keys are absent on purpose."""
+    if isinstance(store, Directory):
+        return {"backend": "local", "local": {"path": f"{store.path}/traces"}}
+    endpoint, insecure = fragments.host_port(store.endpoint)
+    s3: Tree = {
+        "bucket": store.bucket,
+        "endpoint": endpoint,
+        "region": store.region,
+        "insecure": insecure,
+        "forcepathstyle": store.path_style,
+    }
+    if store.ca:
+        s3["tls_ca_path"] = store.ca
+    return {"backend": "s3", "s3": s3}
+
+
+def _receivers() -> Tree:
+    """Build the receivers: all of them, so that opening one more at the gateway restarts nothing."""
+
+    def at(port: int) -> Tree:
+        return {"endpoint": f"{fragments.ADDRESS}:{port}"}
+
+    # 4 MiB is gRPC's own limit; a batch that an ingester takes should not be refused before.
+    grpc: Tree = {"max_recv_msg_size_mib": _MOST_MIB}
+    return {
+        "otlp": {"protocols": {"grpc": {**at(_OTLP_GRPC), **grpc}, "http": at(_OTLP_HTTP)}},
+        "zipkin": at(_ZIPKIN),
+        "jaeger": {"protocols": {"grpc": {**at(_JAEGER_GRPC), **grpc}, "thrift_http": at(_JAEGER_HTTP)}},
+    }
+
+
+def _generator(blueprint: Blueprint) -> Tree:
+    """Build `metrics_generator`; without a path it would not start at all (modules/generator/config.go)."""
+    storage: Tree = {"path": f"{fragments.DATA}/generator/wal"}
+    if url := blueprint.settings.text("remote-write-url"):
+        storage["remote_write"] = [{"url": url}]
+    return {
+        "ring": _ring(),
+        "storage": storage,
+        "traces_storage": {"path": f"{fragments.DATA}/generator/traces"},
+        "traces_query_storage": {"path": f"{fragments.DATA}/generator/queries"},
+        # Only what is in the store can be asked for once the generator that made it is gone.
+        "processor": {"local_blocks": {"filter_server_spans": False, "flush_to_storage": True}},
+    }
+
+
+def _config(blueprint: Blueprint) -> Tree:
+    settings, choices = blueprint.settings, blueprint.choices
+    return {
+        "multitenancy_enabled": settings.flag("multi-tenant"),
+        "server": fragments.server(_HTTP, settings.text("log-level"), _QUERY_S),
+        "memberlist": {
+            **fragments.memberlist(blueprint.deployment, choices),
+            # Tempo gossips once a second (cmd/tempo/app/config.go); this is what its own library does, and
+            # a unit that leaves is heard of before its port is closed.
+            "gossip_interval": "200ms",
+        },
+        "distributor": {"ring": _ring(), "receivers": _receivers()},
+        "ingester": {
+            "lifecycler": {
+                "address": fragments.ADDRESS,
+                "id": fragments.UNIT,
+                # Long enough for the others to hear by gossip that this one is back.
+                "min_ready_duration": "5s",
+                # Else a member that is away keeps each new one from being ready (dskit ring/lifecycler.go).
+                "readiness_check_ring_health": False,
+                "ring": {
+                    "kvstore": {"store": "memberlist"},
+                    "replication_factor": choices.replication_factor,
+                },
+            },
+            # A search finds a trace once it is out of memory (modules/ingester/instance_search.go); the
+            # default is ten seconds of rest, looked at every ten seconds.
+            "trace_idle_period": "2s",
+            "flush_check_period": "1s",
+            # Without it a stopped ingester's blocks stay on its own disk (modules/ingester/ingester.go): a
+            # unit that leaves would take them along, and one that moves would come back without them.
+            "flush_all_on_shutdown": True,
+        },
+        "compactor": {
+            # The default waits a minute before it is ready (modules/compactor/compactor_ring.go), to spare a
+            # few compactions that are done twice.
+            "ring": {**_ring(), "wait_stability_min_duration": "0s"},
+            # What is kept how long is in the limits file; what has no limit there must not be deleted by a
+            # default that nobody chose (two weeks).
+            "compaction": {"block_retention": _FOR_EVER_HOURS},
+        },
+        "querier": {
+            "frontend_worker": {
+                "frontend_address": f"{fragments.PEER}:{fragments.GRPC_PORT}",
+                "id": fragments.UNIT,
+            }
+        },
+        "query_frontend": {
+            # A search asks the store only for what is older than a quarter of an hour: what an ingester that
+            # left has flushed would not be found until then (modules/frontend/search_sharder.go).
+            "search": {"query_backend_after": "0s"},
+            # A request that nobody works on ends before the gateway gives it up.
+            "api_timeout": f"{_QUERY_S}s",
+        },
+        "metrics_generator": _generator(blueprint),
+        "storage": {
+            "trace": {
+                **_store(blueprint.store),
+                "wal": {"path": f"{fragments.DATA}/wal"},
+                # Queriers know of a flushed block once they look; the default is every five minutes.
+                "blocklist_poll": "5s",
+            }
+        },
+        "overrides": {
+            # A limit is meant for the cluster, not for each distributor. It cannot be said by tenant.
+            "defaults": {"ingestion": {"rate_strategy": "global"}},
+            "per_tenant_override_config": f"{fragments.DATA}/runtime.yaml",
+            "per_tenant_override_period": "10s",
+        },
+        "usage_report": {"reporting_enabled": False},
+    }
+
+
+# A tenant's entry is not laid over the defaults, it replaces them (forUser in
+# modules/overrides/runtime_config_overrides.go), and a limit that is missing is zero: nothing would be let
+# in. So these are upstream's own values (modules/overrides/config.go).
+_UPSTREAM_LIMITS: Tree = {
+    "ingestion": {
+        "rate_limit_bytes": 15_000_000,
+        "burst_size_bytes": 20_000_000,
+        "max_traces_per_user": 10_000,
+    },
+    "global": {"max_bytes_per_trace": 5_000_000},
+    "read": {"max_bytes_per_tag_values_query": 1_000_000},
+    "metrics_generator": {"generate_native_histograms": "classic"},
+}
+
+
+def _limits(blueprint: Blueprint) -> Tree:
+    """Build everybody's limits: upstream's, ours, and the administrator's over them."""
+    settings = blueprint.settings
+    retention = settings.seconds("retention")
+    limits = _over(
+        _UPSTREAM_LIMITS,
+        # Zero would mean the compactor's own value.
+        {"compaction": {"block_retention": f"{retention}s" if retention else _FOR_EVER}},
+    )
+    if processors := _processors(blueprint):
+        limits = _over(limits, {"metrics_generator": {"processors": list(processors)}})
+    return _over(limits, settings.tree("limits"))
+
+
+def _processors(blueprint: Blueprint) -> tuple[str, ...]:
+    """List what the generators are to do; nothing whose metrics could go nowhere."""
+    wanted = sorted(blueprint.settings.listed("metrics-processors"))
+    if blueprint.settings.text("remote-write-url"):
+        return tuple(wanted)
+    return tuple(name for name in wanted if name == _LOCAL_BLOCKS)
+
+
+def _over(base: Mapping[str, object], over: Mapping[str, object]) -> Tree:
+    """Lay one tree over another."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = _over(cast("Tree", old), cast("Tree", value))
+        else:
+            merged[key] = value
+    return merged
+
+
+def _runtime(blueprint: Blueprint) -> Tree:
+    """Build the hot-reloaded file; `*` is every tenant that has no entry of its own."""
+    limits = _limits(blueprint)
+    if not blueprint.settings.flag("multi-tenant"):
+        return {"overrides": {_TENANT: limits}}
+    tenants = {
+        name: _over(limits, cast("Tree", own) if isinstance(own, Mapping) else {})
+        for name, own in blueprint.settings.tree("tenant-limits").items()
+    }
+    return {"overrides": {"*": limits, **tenants}}
+
+
+def _judge(blueprint: Blueprint) -> tuple[Problem, ...]:
+    """Say when metrics-generators were asked for that have nothing to do."""
+    if _GENERATOR not in blueprint.targets or _processors(blueprint):
+        return ()
+    return (
+        Problem(
+            code="nowhere-to-write",
+            text='cannot make metrics of traces: worker role "metrics-generator" has nowhere to write them',
+            remedy="set remote-write-url to a Prometheus remote-write address; everything else serves",
+            severity=Severity.WARNING,
+            facts=(("role", "metrics-generator"), ("setting", "remote-write-url")),
+        ),
+    )
+
+
+def _tolerates(said: str) -> bool:
+    """Whether the binary only warned: `-config.verify` ends with an error for a warning, too (main.go).
+
+    One of its warnings says itself that it is none.
+    """
+    return "CONFIGURATION WARNINGS" in said and "will not start" not in said
+
+
+def _check(marker: str, now_ns: int) -> Check:
+    trace = hashlib.sha256(marker.encode()).hexdigest()[:32]
+    span = {
+        "traceId": trace,
+        "spanId": trace[:16],
+        "name": f"check {marker}",
+        "kind": 1,
+        "startTimeUnixNano": str(now_ns),
+        "endTimeUnixNano": str(now_ns + 1_000_000),
+    }
+    service = {"key": "service.name", "value": {"stringValue": "rolecall-check"}}
+    body = {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [{"spans": [span]}]}]}
+    return Check(
+        write=Call(
+            method="POST",
+            path="/v1/traces",
+            headers=(("Content-Type", "application/json"),),
+            body=json.dumps(body).encode(),
+            listener="otlp-http",
+        ),
+        read=Call(method="GET", path=f"/api/v2/traces/{trace}"),
+        expect=marker,
+    )
+
+
+def _receiver(paths: str, name: str, *, protocol: Protocol = Protocol.HTTP) -> tuple[Route, ...]:
+    """Build the routes of one receiver; its port and its listener have the same name."""
+    return tuple(
+        Route(
+            path=path,
+            roles=("distributor",),
+            methods=("POST",),
+            protocol=protocol,
+            port=name,
+            listener=name,
+        )
+        for path in paths.split()
+    )
+
+
+def _streaming(listener: str) -> Route:
+    return Route(
+        path="/tempopb.StreamingQuerier/",
+        roles=("query-frontend",),
+        match=Match.PREFIX,
+        methods=("POST",),
+        protocol=Protocol.GRPC,
+        port="grpc",
+        listener=listener,
+    )
+
+
+_ROUTES = (
+    # Writing.
+    *_receiver("/v1/traces", "otlp-http"),
+    *_receiver(
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export", "otlp-grpc", protocol=Protocol.GRPC
+    ),
+    *_receiver("/api/v2/spans /api/v1/spans /spans", "zipkin"),
+    *_receiver("/api/traces", "jaeger-thrift-http"),
+    *_receiver("/jaeger.api_v2.CollectorService/PostSpans", "jaeger-grpc", protocol=Protocol.GRPC),
+    # The paths that upstream's own gateway offers beside the queries (helm chart tempo-distributed).
+    *(
+        Route(
+            path=path,
+            roles=("distributor",),
+            methods=("POST",),
+            port="otlp-http",
+            rewrite="" if path == "/v1/traces" else "/v1/traces",
+        )
+        for path in ("/v1/traces", "/otlp/v1/traces")
+    ),
+    # Querying.
+    *open_routes("/api/traces/ /api/v2/traces/", "query-frontend", match=Match.PREFIX, methods="GET"),
+    *open_routes(
+        "/api/search /api/search/tags /api/v2/search/tags /api/echo /api/status/buildinfo /ready",
+        "query-frontend",
+        methods="GET",
+    ),
+    *open_routes("/api/search/tag/ /api/v2/search/tag/", "query-frontend", match=Match.PREFIX, methods="GET"),
+    # The queriers ask the generators for the answer.
+    *open_routes(
+        "/api/metrics/query /api/metrics/query_range /api/metrics/summary",
+        "query-frontend",
+        methods="GET",
+        needs=_GENERATOR,
+    ),
+    # Grafana asks on the address that it queries; nginx before 1.25.1 cannot do both there.
+    _streaming("http"),
+    _streaming("streaming"),
+    # Internal and destructive.
+    *admin_routes("/api/overrides", "query-frontend", methods="GET POST PATCH DELETE"),
+    *admin_routes("/status/usage-stats", "query-frontend", methods="GET"),
+    *admin_routes("/flush /shutdown", "ingester", methods="GET POST"),
+    *admin_routes("/distributor/ring /ingester/ring", "distributor", methods="GET POST"),
+    *admin_routes("/metrics-generator/ring", "distributor", methods="GET POST", needs=_GENERATOR),
+    *admin_routes("/compactor/ring", "compactor", methods="GET POST"),
+    *admin_routes("/usage_metrics", "distributor", methods="GET"),
+    *admin_routes("/querier/api/", "querier", match=Match.PREFIX, methods="GET"),
+    *admin_routes("/generator/api/", _GENERATOR, match=Match.PREFIX, methods="GET"),
+    # Every process.
+    *admin_routes("/metrics /memberlist /status", methods="GET"),
+    *admin_routes("/status/ /debug/pprof/", match=Match.PREFIX, methods="GET"),
+)
+
+_RECEIVERS = ("zipkin", "jaeger-thrift-http", "jaeger-grpc")
+
+
+def _tags() -> list[Tree]:
+    """Build which of a span's attributes are labels of what it is linked to, and under which name."""
+    return [{"key": name, "value": name} for name in ("cluster", "unit")]
+
+
+def _links(uids: Mapping[Signal, str]) -> Tree:
+    """Link a span to the logs, metrics and profiles of the unit it is from, by its resource attributes.
+
+    https://grafana.com/docs/grafana/latest/datasources/tempo/configure-tempo-data-source/
+    """
+    links: Tree = {"nodeGraph": {"enabled": True}}
+    if Signal.LOGS in uids:
+        links["tracesToLogsV2"] = {
+            "datasourceUid": uids[Signal.LOGS],
+            "spanStartTimeShift": "-5m",
+            "spanEndTimeShift": "5m",
+            "tags": _tags(),
+        }
+    if Signal.METRICS in uids:
+        links["serviceMap"] = {"datasourceUid": uids[Signal.METRICS]}
+        links["tracesToMetrics"] = {
+            "datasourceUid": uids[Signal.METRICS],
+            "tags": _tags(),
+            "queries": [{"name": "CPU", "query": "rate(process_cpu_seconds_total{$$__tags}[5m])"}],
+        }
+    if Signal.PROFILES in uids:
+        links["tracesToProfiles"] = {
+            "datasourceUid": uids[Signal.PROFILES],
+            "profileTypeId": "process_cpu:cpu:nanoseconds:cpu:nanoseconds",
+            "tags": _tags(),
+        }
+    return links
+
+
+TEMPO = Product(
+    name="tempo",
+    title="Tempo",
+    # Roles and keys are the same on all three.
+    lines=(_line("2.10"), _line("2.9"), _line("2.8")),
+    binary=Binary(
+        name="tempo",
+        version="2.10.8",
+        variable="ROLECALL_TEMPO",
+        release=Release(
+            url="https://github.com/grafana/tempo/releases/download/v{version}/tempo_{version}_linux_{arch}.tar.gz",
+            member="tempo",
+            checksums="https://github.com/grafana/tempo/releases/download/v{version}/SHA256SUMS",
+        ),
+        # The newest version that the module proxy serves.
+        module=GoModule(folder="tempo", package="github.com/grafana/tempo/cmd/tempo", version="2.8.0-rc.0+2"),
+        identify=("-version",),
+        mark="tempo, version",
+    ),
+    ports=(
+        Port(name="http", number=_HTTP),
+        Port(name="grpc", number=fragments.GRPC_PORT),
+        Port(name="gossip", number=fragments.GOSSIP_PORT),
+        Port(name="otlp-grpc", number=_OTLP_GRPC, roles=("distributor",)),
+        Port(name="otlp-http", number=_OTLP_HTTP, roles=("distributor",)),
+        Port(name="zipkin", number=_ZIPKIN, roles=("distributor",)),
+        Port(name="jaeger-thrift-http", number=_JAEGER_HTTP, roles=("distributor",)),
+        Port(name="jaeger-grpc", number=_JAEGER_GRPC, roles=("distributor",)),
+    ),
+    listeners=(
+        Listener(name="http", number=_HTTP),
+        Listener(name="otlp-grpc", number=_OTLP_GRPC, grpc=True),
+        Listener(name="otlp-http", number=_OTLP_HTTP),
+        # Where the charms have it, so that an existing data source goes on working.
+        Listener(name="streaming", number=_STREAMING, grpc=True),
+        Listener(name="zipkin", number=_ZIPKIN, receiver="zipkin"),
+        Listener(name="jaeger-thrift-http", number=_JAEGER_HTTP, receiver="jaeger-thrift-http"),
+        Listener(name="jaeger-grpc", number=_JAEGER_GRPC, grpc=True, receiver="jaeger-grpc"),
+    ),
+    routes=_ROUTES,
+    settings=(
+        Setting(
+            name="receivers",
+            kind=Kind.LIST,
+            summary="protocols that are taken in beside OTLP, each on its standard port; nothing restarts",
+            default=(),
+            choices=_RECEIVERS,
+        ),
+        Setting(
+            name="remote-write-url",
+            kind=Kind.URL,
+            summary="where metrics-generators write their series (Prometheus remote write)",
+            sends=Signal.METRICS,
+            role="metrics-generator",
+        ),
+        Setting(
+            name="metrics-processors",
+            kind=Kind.LIST,
+            summary="what metrics-generators make; local-blocks is what TraceQL metrics are answered from",
+            default=("service-graphs", "span-metrics"),
+            choices=("service-graphs", "span-metrics", _LOCAL_BLOCKS),
+        ),
+    ),
+    config=_config,
+    runtime=_runtime,
+    judge=_judge,
+    check=_check,
+    arguments=("-config.file={config}", "-config.expand-env=true", "-target={targets}"),
+    # At a lower level it would keep its warnings to itself and only end with an error.
+    verify=("-config.file={config}", "-config.expand-env=true", "-config.verify=true", "-log.level=warn"),
+    tolerates=_tolerates,
+    live_keys=("memberlist.join_members",),
+    # Each is read where its module is made (cmd/tempo/app/modules.go); the ring of the generators is also
+    # read by those that ask them, and what is below `ingester` by all that know the ingesters' ring.
+    read_by={
+        "compactor": ("compactor",),
+        "distributor": ("distributor",),
+        "metrics_generator.processor": (_GENERATOR,),
+        "metrics_generator.storage": (_GENERATOR,),
+        "querier": ("querier",),
+        "query_frontend": ("query-frontend",),
+    },
+    protected={
+        "server.http_listen_address": "every unit listens on its own address",
+        "server.http_listen_port": "the gateway sends to the standard port",
+        "server.grpc_listen_address": "every unit listens on its own address",
+        "server.grpc_listen_port": "the units find each other on the standard port",
+        "memberlist": "the coordinator knows the members",
+        "http_api_prefix": "the gateway knows the paths",
+        "multitenancy_enabled": "it is the setting multi-tenant",
+        "auth_enabled": "it is the setting multi-tenant",
+        "distributor.ring": "the units' identity in their rings is given",
+        "distributor.receivers": "they are the setting receivers",
+        "compactor.ring": "the units' identity in their rings is given",
+        "metrics_generator.ring": "the units' identity in their rings is given",
+        "metrics_generator.storage": "it is the setting remote-write-url",
+        "ingester.lifecycler.address": "every unit has its own address",
+        "ingester.lifecycler.id": "the units' identity in their rings is given",
+        "ingester.lifecycler.ring": "it is the setting replication-factor",
+        "ingester.flush_all_on_shutdown": "a unit that leaves must hand over what it holds",
+        "querier.frontend_worker.frontend_address": "the coordinator gives each querier its frontend",
+        "storage.trace.backend": "it is object-store",
+        "storage.trace.s3": "it is object-store",
+        "storage.trace.local": "it is object-store",
+        "storage.trace.wal.path": "the unit's folder is given",
+        "overrides.per_tenant_override_config": "limits are read from the file the coordinator keeps",
+        "target": "roles are chosen by worker",
+    },
+    limits_key="overrides.defaults",
+    replicated="ingester",
+    dials=("querier", "query-frontend"),
+    rings=(
+        Ring(role="distributor", path="/ingester/ring"),
+        Ring(role="distributor", path="/distributor/ring"),
+        Ring(role="compactor", path="/compactor/ring"),
+        # The generators themselves have no such page.
+        Ring(role="distributor", path="/metrics-generator/ring"),
+    ),
+    flush=(Verb(method="POST", path="/flush", roles=("ingester",)),),
+    intakes=(
+        Intake(signal=Signal.TRACES, listener="otlp-http"),
+        Intake(signal=Signal.JAEGER, listener="jaeger-thrift-http", path="/api/traces"),
+    ),
+    tracing=fragments.otlp_tracing(),
+    datasource=Datasource(type="tempo", data=_links),
+    tenant=_TENANT,
+    minimal=(
+        ("distributor", ("distributor",), 1),
+        ("ingester", ("ingester",), 1),
+        ("querier", ("querier",), 1),
+        ("query-frontend", ("query-frontend",), 1),
+        ("compactor", ("compactor",), 1),
+    ),
+    recommended=(
+        ("distributor", ("distributor",), 2),
+        ("ingester", ("ingester",), 3),
+        ("querier", ("querier",), 2),
+        ("query-frontend", ("query-frontend",), 2),
+        ("compactor", ("compactor",), 1),
+    ),
+    # What the HTTP receivers take by themselves (collector config/confighttp, 20 MiB).
+    max_body="20m",
+    query_timeout_s=_QUERY_S,
+)

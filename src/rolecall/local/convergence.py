@@ -1,0 +1,142 @@
+"""Run the cycles of clusters until each is what its file says, and tell of it.
+
+Several clusters take turns in one thread: while one waits for its units, another has its cycle.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rolecall.core import changes
+from rolecall.core.model import Problem, Severity, Verdict, verdict_of
+from rolecall.local import logs, preflight
+from rolecall.local.cluster import Cycle, LocalCluster
+
+Say = Callable[[str], None]
+
+_PAUSE_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an operation ended."""
+
+    verdict: Verdict
+    done: bool
+    """Whether everything that was asked for is so."""
+    seconds: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """One cluster on its way to what its file says."""
+
+    cluster: LocalCluster
+    told: Told
+    last: Cycle | None = None
+    ended: float = 0.0
+    blocking: tuple[Problem, ...] = ()
+    """What keeps it from going on at all."""
+
+    def prepare(self, least_free_bytes: int) -> None:
+        """Find out what stands in the way; if nothing does, have its supervisor run."""
+        verdict = self.cluster.observe().verdict
+        self.blocking = (
+            *preflight.examine(self.cluster, least_free_bytes=least_free_bytes),
+            *(problem for problem in verdict.problems if problem.severity is Severity.BLOCKED),
+        )
+        if not self.blocking:
+            self.cluster.supervisor.ensure()
+
+    def step(self) -> bool:
+        """Run one cycle; return whether there is more to do or to wait for."""
+        self.last = self.cluster.cycle()
+        self.told.tell(self.last)
+        if self.last.refused:
+            remedy = f"look at {self.cluster.home.gateway}"
+            self.blocking = tuple(
+                Problem(code="gateway-refused", text=str(error), remedy=remedy) for error in self.last.refused
+            )
+            return False
+        stuck = any(p.severity is Severity.BLOCKED for p in self.last.decision.verdict.problems)
+        self.ended = time.monotonic()
+        return not self.last.settled and (bool(self.last.actions) or not stuck)
+
+    def outcome(self, began: float, timeout_s: float) -> Outcome:
+        """Tell how it ended."""
+        if self.blocking or self.last is None:
+            return Outcome(verdict=verdict_of(self.blocking), done=False)
+        problems = self.last.decision.verdict.problems
+        if not self.last.settled:
+            problems = (*problems, *_late(self.cluster, self.last, timeout_s))
+        refused = any(problem.code == "config-refused" for problem in problems)
+        return Outcome(
+            verdict=verdict_of(problems),
+            done=self.last.settled and not refused,
+            seconds=self.ended - began,
+        )
+
+
+def converge(courses: Sequence[Course], timeout_s: float) -> None:
+    """Run cycles of each in turn until nothing is left to do, nothing can be done, or time is up."""
+    end = time.monotonic() + timeout_s
+    going = list(courses)
+    while going:
+        going = [course for course in going if course.step()]
+        if time.monotonic() > end:
+            return
+        if not any(course.last is not None and course.last.actions for course in going):
+            time.sleep(_PAUSE_S if going else 0)
+
+
+@dataclass(slots=True)
+class Told:
+    """Progress that says each thing once."""
+
+    say: Say
+    ready: set[str] = field(default_factory=set[str])
+    held: set[str] = field(default_factory=set[str])
+    waited: float = field(default_factory=time.monotonic)
+
+    def tell(self, cycle: Cycle) -> None:
+        """Say what is new in a cycle, and every few seconds what is waited for."""
+        for action in cycle.actions:
+            if isinstance(action, changes.StartProcess | changes.RestartProcess | changes.StopProcess):
+                self._say(changes.describe(action))
+            elif isinstance(action, changes.VerifyConfig):
+                self._say("verify the config with the binary")
+        units = {unit.id: unit for unit in cycle.decision.cluster.units}
+        for name in sorted(set(cycle.decision.rollout.held) - self.held):
+            self._say(f"{name} leaves the gateway")
+        self.held = set(cycle.decision.rollout.held)
+        now_ready = {name for name, unit in units.items() if unit.ready}
+        for name in sorted(now_ready - self.ready):
+            self._say(f"{name} is ready at {units[name].address}")
+        self.ready = now_ready
+        if time.monotonic() - self.waited > 5:
+            waiting = [f"{n} ({u.report.problem or 'starting'})" for n, u in units.items() if not u.ready]
+            if waiting:
+                self._say(f"waiting for {', '.join(waiting)}")
+
+    def _say(self, text: str) -> None:
+        self.waited = time.monotonic()
+        self.say(text)
+
+
+def _late(cluster: LocalCluster, cycle: Cycle, timeout_s: float) -> tuple[Problem, ...]:
+    late = [unit.id for unit in cycle.decision.cluster.units if not unit.ready]
+    if not late:
+        return ()
+    said = {unit: logs.last_error(cluster.home.log, unit) for unit in late}
+    return tuple(
+        Problem(
+            code="not-ready-in-time",
+            text=f"cannot call {unit} ready: it wasn't within {timeout_s:g} s"
+            + (f"; its log says: {text}" if text else ""),
+            remedy=f"see rolecall logs {unit}, and call up again",
+            facts=(("unit", unit),),
+        )
+        for unit, text in said.items()
+    )

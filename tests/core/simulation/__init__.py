@@ -1,0 +1,1 @@
+"""A cluster in memory, and a thousand histories of it."""
