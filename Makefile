@@ -20,8 +20,8 @@ demo: setup ## Bring up a real multirole Loki, write to it and read it back
 demo-down: setup ## Stop the demo and remove its data
 	@$(RUN)/rolecall down --file demo/rolecall.yaml --purge
 
-binaries: setup ## Find, download or build every executable
-	@$(RUN)/rolecall binaries --fetch
+binaries: setup ## Find, download or build every executable that the tests use
+	@$(RUN)/python scripts/get_binaries.py
 
 test: setup ## Run the fast tests, and the real-binary tests whose binaries are at hand
 	$(RUN)/pytest

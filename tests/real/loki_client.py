@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,8 @@ from rolecall.local.cluster import LocalCluster
 
 API = "/loki/api/v1"
 READ_S = 30.0
+QUICK = {"config-overrides": {"ingester": {"lifecycler": {"min_ready_duration": "0s"}}}}
+"""Settings of a cluster whose writers are ready at once: how long they wait otherwise is tried elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Loki:
         try:
             return self.http.request(method, path, **parts)
         except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
-            if isinstance(error, httpx2.RemoteProtocolError) and "without sending a response" not in str(error):
+            if isinstance(error, httpx2.RemoteProtocolError) and "without sending a response" not in str(
+                error
+            ):
                 raise
             self.resent.append(f"{method} {path}: {error}")
         return self.http.request(method, path, **parts)
@@ -84,7 +88,7 @@ def _tenant(tenant: str) -> dict[str, str]:
 
 
 @contextmanager
-def loki_of(cluster: LocalCluster, *, keep: bool = True) -> Iterator[Loki]:
+def loki_of(cluster: LocalCluster, *, keep: bool = True) -> Generator[Loki]:
     """Open a client of a cluster's gateway; without `keep` each request has a connection of its own."""
     headers = {} if keep else {"Connection": "close"}
     with httpx2.Client(base_url=cluster.url, trust_env=False, timeout=READ_S, headers=headers) as http:

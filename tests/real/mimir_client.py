@@ -95,10 +95,10 @@ def written(name: str, labels: Mapping[str, str]) -> bytes:
 
 
 def asked(name: str) -> bytes:
-    """Build the body of a remote read: everything of one name and of the last ten minutes."""
+    """Build the body of a remote read: everything of one name, from ten minutes ago on."""
     now = time.time_ns() // 10**6
     matcher = message(3, number(1, 0), text(2, "__name__"), text(3, name))
-    query = message(1, number(1, now - 600_000), number(2, now + 600_000), matcher)
+    query = message(1, number(1, now - 600_000), number(2, now + 3_600_000), matcher)
     return bytes(cramjam.snappy.compress_raw(query))
 
 
@@ -135,10 +135,10 @@ class Ask:
 
 
 def reads(name: str, label: str, value: str) -> tuple[Ask, ...]:
-    """List a request for every read API, each of which must give back a sample that was written."""
+    """List a request for every read API, each of which must give back a sample of the next hour."""
     now = int(time.time())
     selector = f'{name}{{{label}="{value}"}}'
-    window = {"start": str(now - 600), "end": str(now + 60)}
+    window = {"start": str(now - 600), "end": str(now + 3600)}
     over = {"query": selector, "step": "15", **window}
     matched = {"match[]": selector, **window}
     counted = {"selector": selector}

@@ -182,7 +182,12 @@ def _processes(root: Path) -> Iterator[str]:
             continue
         if process.pid == psutil.Process().pid:
             continue
-        if named or mark in words or folder.startswith(f"{root}/") or any(f"{root}/" in word for word in words):
+        if (
+            named
+            or mark in words
+            or folder.startswith(f"{root}/")
+            or any(f"{root}/" in word for word in words)
+        ):
             yield f"process {process.pid}: {' '.join(words)}"
 
 

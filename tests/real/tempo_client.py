@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ import httpx2
 from patience import until
 from protobuf import fixed64, message, number, text
 
+from rolecall.core.products.tempo import TEMPO
+from rolecall.local import operations
 from rolecall.local.cluster import LocalCluster
 
 # It has no types.
@@ -124,7 +127,7 @@ class Tempo:
 
     def search(self, query: str, **params: str) -> set[str]:
         """Search by TraceQL; return the ids."""
-        answer = self.get("/api/search", q=query, limit="500", **{**_last_hour(), **params})
+        answer = self.get("/api/search", **{"q": query, "limit": "500", **_last_hour(), **params})
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return {one["traceID"] for one in answer.json()["traces"]}
 
@@ -278,3 +281,45 @@ WRITERS: Mapping[str, Callable[[Tempo, Trace], None]] = {
     "jaeger-thrift-http": _jaeger_thrift_http,
     "jaeger-grpc": _jaeger_grpc,
 }
+
+
+def serves_and_stores(cluster: LocalCluster, store: Path) -> None:
+    """Write by every protocol, read by every API, and read again what was flushed to the store."""
+    checked = operations.check(cluster, timeout_s=60)
+    assert checked.ok, checked.text
+    with tempo_of(cluster) as tempo:
+        traces = {protocol: a_trace(f"by-{protocol}") for protocol in WRITERS}
+        for protocol, trace in traces.items():
+            tempo.write(trace, protocol)
+        for trace in traces.values():
+            _await_readable(tempo, trace)
+        _flush(cluster)
+        until(lambda: any(store.rglob("meta.json")), FOUND_S, "blocks in the store")
+        tempo.await_traces(traces.values(), mode="blocks")
+
+
+def _await_readable(tempo: Tempo, trace: Trace) -> None:
+    """Wait until every API gives a trace back."""
+    tempo.await_traces([trace])
+    assert tempo.has(trace, version="")
+    select = f'{{resource.service.name="{trace.service}"}}'
+    # A search finds what has rested for two seconds, see trace_idle_period.
+    until(lambda: trace.id in tempo.search(select), FOUND_S, f"the search for {trace.service}")
+    assert trace.id in tempo.search("", tags=f"service.name={trace.service}")
+    assert trace.id in tempo.stream_search(select)
+    assert "service.name" in tempo.get("/api/search/tags").json()["tagNames"]
+    assert "service.name" in tempo.get("/api/v2/search/tags", scope="resource").text
+    assert trace.service in tempo.get("/api/search/tag/service.name/values").json()["tagValues"]
+    assert trace.service in tempo.get("/api/v2/search/tag/resource.service.name/values").text
+    assert "service.name" in tempo.stream_tags("SearchTags", b"")
+    assert "service.name" in tempo.stream_tags("SearchTagsV2", b"")
+    assert trace.service in tempo.stream_tags("SearchTagValues", text(1, "service.name"))
+    assert trace.service in tempo.stream_tags("SearchTagValuesV2", text(1, "resource.service.name"))
+
+
+def _flush(cluster: LocalCluster) -> None:
+    """Have every ingester write its blocks to the store."""
+    for unit in operations.status(cluster).units:
+        if set(unit.roles) & {"ingester", "all"}:
+            answer = httpx2.post(f"http://{unit.address}:{TEMPO.port('http')}/flush", timeout=30)
+            assert answer.status_code == 204

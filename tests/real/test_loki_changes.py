@@ -202,9 +202,7 @@ def test_a_gateway_text_that_nginx_refuses_is_not_loaded(cluster: LocalCluster):
     assert operations.check(cluster).ok
 
 
-def test_a_taken_gateway_port_is_said_and_the_old_one_stays(
-    cluster: LocalCluster, shared_clusters: Clusters
-):
+def test_a_taken_gateway_port_is_said_and_the_old_one_stays(cluster: LocalCluster, shared_clusters: Clusters):
     """G9: a running gateway that is to move to a port that someone holds stays where it is."""
     workers = nginx_workers(cluster)
     with socket.create_server((cluster.spec.gateway_address, 0)) as holder:

@@ -7,38 +7,33 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from loki_client import QUICK
 from patience import until
 from real_clusters import UP_S, Clusters, births, bring_up, leftovers, take_down, written
 
 from rolecall.core.products.loki import LOKI
-from rolecall.local import operations, processes
+from rolecall.local import operations
 from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real
 
 ROLES = {"write": 1, "read": 1, "backend": 1}
-# How long a writer waits before it is ready is tried elsewhere.
-QUICK = {"config-overrides": {"ingester": {"lifecycler": {"min_ready_duration": "0s"}}}}
 ROLECALL = Path(sys.executable).with_name("rolecall")
 
 MOMENTS: Sequence[tuple[int, float, signal.Signals]] = (
-    (0, 0.3, signal.SIGKILL),
-    (0, 0.7, signal.SIGINT),
+    (0, 0.5, signal.SIGKILL),
     (1, 0.0, signal.SIGKILL),
     (1, 0.1, signal.SIGINT),
-    (2, 0.0, signal.SIGKILL),
-    (3, 0.0, signal.SIGINT),
+    (2, 0.0, signal.SIGINT),
     (4, 0.0, signal.SIGKILL),
-    (4, 0.5, signal.SIGKILL),
-    (5, 0.0, signal.SIGINT),
+    (4, 0.5, signal.SIGINT),
     (6, 0.0, signal.SIGKILL),
-    (6, 0.1, signal.SIGINT),
 )
 """How many lines of progress there were, how much later, and how it ended."""
 
@@ -87,8 +82,7 @@ def test_a_rolling_change_goes_on(clusters: Clusters):
     assert {unit: after[unit] for unit in ("gateway", "supervisor")} == {
         unit: before[unit] for unit in ("gateway", "supervisor")
     }
-    wanted = {one.identity for one in processes.running(changed.home.root).values() if one.unit in units}
-    assert len(wanted) >= 1
+    assert changed.observe().rollout.remaining == ()
     assert one_process_each(changed)
     assert operations.check(changed, timeout_s=60).ok
 
@@ -119,7 +113,9 @@ class Command:
 
     def await_lines(self, number: int) -> None:
         """Wait until it has printed so many lines, or has ended."""
-        until(lambda: len(self.lines) >= number or self._over, UP_S, f"{number} lines", seen=lambda: self.lines)
+        until(
+            lambda: len(self.lines) >= number or self._over, UP_S, f"{number} lines", seen=lambda: self.lines
+        )
 
     def await_word(self, word: str) -> None:
         """Wait until a line has a word in it."""
@@ -145,7 +141,7 @@ class Command:
 
 
 @contextmanager
-def rolecall_up(cluster: LocalCluster) -> Iterator[Command]:
+def rolecall_up(cluster: LocalCluster) -> Generator[Command]:
     """Run the command as a person does."""
     file = Clusters.file(cluster)
     with subprocess.Popen(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +43,10 @@ def levelled(clusters: Clusters, cluster: LocalCluster, s3: S3Server, level: str
 
 
 def test_a_rolling_change_loses_no_request(
-    running: LocalCluster, shared_clusters: Clusters, s3: S3Server
+    running: LocalCluster,
+    shared_clusters: Clusters,
+    s3: S3Server,
+    record_testsuite_property: Callable[[str, object], None],
 ):
     """Every unit restarts, one at a time and out of the gateway; no write and no read of the time fails.
 
@@ -76,7 +79,7 @@ def test_a_rolling_change_loses_no_request(
     assert outcome.verdict.problems == ()
     # Each reload closes the connections that are idle at that moment: at most one for each client's two.
     assert len(resent) <= 4 * len(units), resent
-    print(f"{outcome.seconds:.1f} s, {tally.served}, {len(resent)} sent again, {seen.looks} looks")
+    record_testsuite_property("rolled", f"{outcome.seconds:.1f} s, {tally.served}, {len(resent)} sent again")
 
 
 @dataclass
@@ -109,9 +112,7 @@ def _level(cluster: LocalCluster) -> str:
     return next(line.split()[-1] for line in document.config.splitlines() if "log_level" in line)
 
 
-def test_a_secret_is_nowhere_but_in_its_files(
-    running: LocalCluster, shared_clusters: Clusters, s3: S3Server
-):
+def test_a_secret_is_nowhere_but_in_its_files(running: LocalCluster, s3: S3Server):
     """G10: the object store's keys are in no argument, environment, log, status, and in 0600 files only."""
     keys = (s3.access_key, s3.secret_key)
     root = Clusters.file(running).parent

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 
 import httpx2
 import pytest
-from loki_client import loki_of
+from loki_client import QUICK, loki_of
 from patience import until
-from real_clusters import Clusters, bring_up, recommended, written
+from real_clusters import Clusters, bring_up, recommended, take_down, written
 from s3_server import S3Server
 
 from rolecall.core.products.loki import LOKI
@@ -16,31 +17,32 @@ from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real
 
+FLUSHED_S = 60
 SHAPES = {
     "one-all": {"all": 1},
     "two-all": {"all": 2},
     "three-roles": {"write": 1, "read": 1, "backend": 1},
     "read-write": {"read,write": 1, "backend": 1},
+    "recommended": recommended(LOKI),
     "read-backend": {"read,backend": 1, "write": 1},
     "write-backend": {"write,backend": 1, "read": 1},
-    "recommended": recommended(LOKI),
 }
-FLUSHED_S = 60
+ODD = ("read-backend", "write-backend")
+CASES = [
+    pytest.param(shape, kind, id=f"{shape}-{kind}")
+    for kind in ("directory", "s3")
+    for shape in SHAPES
+    if kind == "directory" or shape not in ODD
+]
 
 
-@pytest.fixture(params=["directory", "s3"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_shape_serves_and_stores(
-    clusters: Clusters, s3: S3Server, kind: str, shape: str
-):
-    """It comes up whole, gives back what it is given, and after a flush the data is in the object store."""
+@pytest.mark.parametrize(("shape", "kind"), CASES)
+def test_a_shape_serves_and_stores(clusters: Clusters, s3: S3Server, shape: str, kind: str):
+    """It comes up whole and gives back what it is given; what was flushed is read from the store alone."""
     bucket = s3.bucket() if kind == "s3" else ""
     clusters.environment = s3.environment
-    cluster = clusters(written(LOKI, SHAPES[shape], store=s3.store(bucket) if bucket else None))
+    store = s3.store(bucket) if bucket else None
+    cluster = clusters(written(LOKI, SHAPES[shape], settings=QUICK, store=store))
 
     bring_up(cluster)
 
@@ -61,6 +63,13 @@ def test_a_shape_serves_and_stores(
         "the chunks to be in the store",
         seen=lambda: stored(cluster, s3, bucket),
     )
+    if kind == "directory":
+        # Whether each process reads what is in the store depends on how its roles are wired together.
+        take_down(cluster)
+        shutil.rmtree(cluster.home.root / "units")
+        bring_up(cluster)
+        with loki_of(cluster) as loki:
+            loki.await_lines(f"line {number}" for number in range(20))
 
 
 def flush(cluster: LocalCluster) -> None:

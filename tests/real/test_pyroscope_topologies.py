@@ -55,7 +55,13 @@ def test_a_shape_serves(clusters: Clusters, s3: S3Server, shape: str):
     assert (seen.verdict.problems, {unit.ready for unit in seen.units}) == ((), {True})
     assert seen.replication_factor == (3 if shape == "recommended" else 1)
     for page, role in (("/ring", "ingester"), ("/distributor/ring", "distributor")):
-        assert seen.rings[page] == dict.fromkeys(units_with(cluster, role), "ACTIVE")
+        members = dict.fromkeys(units_with(cluster, role), "ACTIVE")
+        until(
+            lambda page=page, members=members: operations.status(cluster).rings[page] == members,
+            10,
+            f"the members of {page} to be {sorted(members)}",
+            seen=lambda: operations.status(cluster).rings,
+        )
 
 
 def test_what_was_written_outlives_the_processes(clusters: Clusters, s3: S3Server):

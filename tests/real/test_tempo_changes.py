@@ -3,33 +3,65 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from patience import until
 from real_clusters import Clusters, births, bring_up, kill, recommended, written
 from s3_server import S3Server
-from tempo_client import FOUND_S, Tempo, Trace, a_trace, tempo_of
+from tempo_client import FOUND_S, RECEIVERS, Tempo, Trace, a_trace, serves_and_stores, tempo_of
 from traffic import traffic
 
 from rolecall.core.products.tempo import TEMPO
 from rolecall.local import operations
+from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real
 
 MINIMAL = {",".join(roles): units for _, roles, units in TEMPO.minimal}
+WHOLE = recommended(TEMPO)
+OPEN = {"receivers": list(RECEIVERS)}
 # A query that is asked of a frontend without queriers would wait for five minutes.
 ANSWERED_S = 10.0
 
 
-def test_nothing_fails_in_a_rolling_change(clusters: Clusters, s3: S3Server):
-    """With three copies every unit restarts while all is taken and answered, and all of it is found after."""
-    workers = recommended(TEMPO)
-    clusters.environment = s3.environment
-    store = s3.store(s3.bucket())
-    cluster = clusters(written(TEMPO, workers, store=store))
+@dataclass(frozen=True)
+class Whole:
+    """The recommended set on S3."""
+
+    cluster: LocalCluster
+    store: dict[str, object]
+    blocks: Path
+    """Where the bucket is."""
+
+
+@pytest.fixture(scope="module")
+def whole(shared_clusters: Clusters, s3: S3Server) -> Whole:
+    shared_clusters.environment = s3.environment
+    bucket = s3.bucket()
+    cluster = shared_clusters(written(TEMPO, WHOLE, settings=OPEN, store=s3.store(bucket)))
     bring_up(cluster)
-    before = births(cluster)
-    changed = clusters.again(cluster, written(TEMPO, workers, settings={"log-level": "warn"}, store=store))
+    return Whole(cluster, s3.store(bucket), s3.folder / bucket)
+
+
+def test_the_recommended_set_serves_and_stores(whole: Whole):
+    """It keeps three copies, takes every protocol, is read by every API, and stores."""
+    seen = operations.status(whole.cluster)
+
+    assert (seen.verdict.problems, {unit.ready for unit in seen.units}) == ((), {True})
+    assert seen.replication_factor == 3
+    assert seen.rings["/ingester/ring"] == {f"ingester-{number}": "ACTIVE" for number in range(3)}
+    serves_and_stores(whole.cluster, whole.blocks)
+
+
+def test_nothing_fails_in_a_rolling_change(whole: Whole, shared_clusters: Clusters):
+    """With three copies every unit restarts while all is taken and answered, and all of it is found after."""
+    before = births(whole.cluster)
+    settings = {**OPEN, "log-level": "warn"}
+    changed = shared_clusters.again(
+        whole.cluster, written(TEMPO, WHOLE, settings=settings, store=whole.store)
+    )
     acknowledged: set[str] = set()
 
     with tempo_of(changed, keep=False) as tempo:
@@ -61,50 +93,38 @@ def test_nothing_fails_in_a_rolling_change(clusters: Clusters, s3: S3Server):
         until(complete, FOUND_S, "every trace to be found", seen=lambda: len(acknowledged - found))
 
 
-def test_a_unit_that_goes_leaves_its_traces_behind(clusters: Clusters):
-    """When one of two ingesters without copies is scaled away, every trace is read by id and by search."""
+def test_traces_outlive_their_ingester(clusters: Clusters):
+    """Without copies, what one of two ingesters took is read after it was killed, and after it has left."""
     cluster = clusters(written(TEMPO, {**MINIMAL, "ingester": 2}))
     bring_up(cluster)
-    before = births(cluster)
     with tempo_of(cluster) as tempo:
         traces = tempo.written(60, "kept")
+        ids = {trace.id for trace in traces}
+
+        def found() -> bool:
+            return ids <= tempo.search('{resource.service.name="kept"}')
+
+        # What an ingester writes ahead is what has rested, see trace_idle_period.
+        until(found, FOUND_S, "the traces to rest")
+        kill(cluster, "ingester-1")
+        bring_up(cluster)
+        tempo.await_traces(traces)
+        before = births(cluster)
 
         bring_up(clusters.again(cluster, written(TEMPO, MINIMAL)))
 
         tempo.await_traces(traces)
-        ids = {trace.id for trace in traces}
-        until(
-            lambda: ids <= tempo.search('{resource.service.name="kept"}'),
-            FOUND_S,
-            "the search to find them all",
-            seen=lambda: len(ids - tempo.search('{resource.service.name="kept"}')),
-        )
+        until(found, FOUND_S, "the search to find them all")
     now = births(cluster)
     assert {unit for unit, birth in before.items() if now.get(unit) != birth} == {"ingester-1"}
-
-
-def test_traces_survive_a_killed_ingester(clusters: Clusters):
-    """An ingester that is killed comes back with everything that it had acknowledged and rested."""
-    cluster = clusters(written(TEMPO, MINIMAL))
-    bring_up(cluster)
-    with tempo_of(cluster) as tempo:
-        traces = tempo.written(20, "killed")
-        # What it writes ahead is what has rested, see trace_idle_period.
-        until(
-            lambda: len(tempo.search('{resource.service.name="killed"}')) == 20, FOUND_S, "the traces at rest"
-        )
-
-        kill(cluster, "ingester-0")
-        bring_up(cluster)
-
-        tempo.await_traces(traces)
 
 
 def test_several_frontends_leave_no_query_waiting(clusters: Clusters):
     """Whoever dies or leaves, queries are answered; a frontend that no querier dials gets none."""
     two = {**MINIMAL, "querier": 2, "query-frontend": 2}
-    cluster = clusters(written(TEMPO, two))
+    cluster = clusters(written(TEMPO, two, settings=OPEN))
     bring_up(cluster)
+    serves_and_stores(cluster, cluster.home.store)
     with tempo_of(cluster, timeout_s=ANSWERED_S) as tempo:
         traces = tempo.written(3)
         tempo.await_traces(traces)
@@ -114,13 +134,13 @@ def test_several_frontends_leave_no_query_waiting(clusters: Clusters):
             bring_up(cluster)
         stayed = births(cluster)
 
-        one_querier = clusters.again(cluster, written(TEMPO, {**two, "querier": 1}))
+        one_querier = clusters.again(cluster, written(TEMPO, {**two, "querier": 1}, settings=OPEN))
         outcome = bring_up(one_querier)
 
         asked(tempo, traces)
         (problem,) = outcome.verdict.problems
         assert problem.code == "spare-unit"
-        bring_up(clusters.again(cluster, written(TEMPO, two)))
+        bring_up(clusters.again(cluster, written(TEMPO, two, settings=OPEN)))
         asked(tempo, traces)
         now = births(cluster)
         assert {unit for unit in stayed if now.get(unit) != stayed[unit]} == {"querier-1"}

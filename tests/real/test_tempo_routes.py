@@ -57,14 +57,16 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(shared_clusters: Clusters) -> Iterator[Site]:
-    cluster = shared_clusters(written(TEMPO, MINIMAL))
+    # A distributor sends to generators once it has read that they have something to do.
+    settings: dict[str, object] = {"metrics-processors": ["local-blocks"]}
+    cluster = shared_clusters(written(TEMPO, MINIMAL, settings=settings))
     bring_up(cluster)
     before = births(cluster)
     with tempo_of(cluster) as tempo:
         tempo.write(TRACE)
         closed = {spelled(route): tempo.http.post(spelled(route)) for route in admin_routes()}
         unopened = tuple(one.name for one in TEMPO.listeners if not answers(tempo, one.name))
-        settings: dict[str, object] = {"admin": True, "receivers": list(RECEIVERS)}
+        settings |= {"admin": True, "receivers": list(RECEIVERS)}
         opened = shared_clusters.again(cluster, written(TEMPO, MINIMAL, settings=settings))
         bring_up(opened)
         word = (opened.home.secrets / "admin").read_text().strip()
@@ -74,11 +76,21 @@ def site(shared_clusters: Clusters) -> Iterator[Site]:
             for route in TEMPO.routes
             if "metrics-generator" in (route.needs, *route.roles)
         }
-        settings["metrics-processors"] = ["local-blocks"]
         whole = shared_clusters.again(opened, written(TEMPO, {**MINIMAL, **GENERATOR}, settings=settings))
         bring_up(whole)
         until(lambda: TRACE.id in tempo.search(SELECT), FOUND_S, "the trace to be found")
+        until(lambda: measured(tempo), FOUND_S, "a metric of the traces")
         yield Site(whole, tempo, admin, closed, absent, unopened, before)
+
+
+def measured(tempo: Tempo) -> bool:
+    """Write, and see whether the generator knows of it."""
+    tempo.write(a_trace("routes"))
+    asked = (
+        tempo.get("/api/metrics/query", **METRICS),
+        tempo.get("/api/metrics/summary", q="{}", groupBy="name"),
+    )
+    return "series" in asked[0].text and "spanCount" in asked[1].text
 
 
 def answers(tempo: Tempo, listener: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ class Tally:
 
 
 @contextmanager
-def traffic(calls: Mapping[str, Callable[[int], None]], *, pause_s: float = 0.05) -> Iterator[Tally]:
+def traffic(calls: Mapping[str, Callable[[int], None]], *, pause_s: float = 0.05) -> Generator[Tally]:
     """Make each call again and again, in a thread of its own, until the block ends.
 
     A call gets its number and raises when it isn't served.
@@ -42,7 +42,7 @@ def traffic(calls: Mapping[str, Callable[[int], None]], *, pause_s: float = 0.05
         while not stop.is_set():
             try:
                 call(number)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is counted and shown
+            except Exception as error:  # whatever it is, it is counted and shown
                 at = time.monotonic() - began
                 tally.failed.append(f"{name} {number} after {at:.1f} s: {type(error).__name__}: {error}")
             else:
@@ -76,7 +76,7 @@ class Seen:
 
 
 @contextmanager
-def watching(cluster: LocalCluster) -> Iterator[Seen]:
+def watching(cluster: LocalCluster) -> Generator[Seen]:
     """Look at every unit again and again until the block ends."""
     seen, stop = Seen(), threading.Event()
     places = {place.unit: place for place in cluster.places()}

@@ -104,8 +104,7 @@ def judge_replication(product: Product, cluster: Cluster, settings: Settings) ->
             Problem(
                 code="too-few-replicas",
                 text=f"cannot keep {asked} copies: {writers} units run {product.replicated}",
-                remedy=f"add {asked - writers} more of {product.replicated}, "
-                "or set replication-factor: auto",
+                remedy=f"add {asked - writers} more of {product.replicated}, or set replication-factor: auto",
                 facts=(("role", product.replicated),),
             ),
         )

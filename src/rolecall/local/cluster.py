@@ -57,9 +57,7 @@ class Cycle:
             and not self.busy
             and not self.decision.rollout.remaining
             and not self.decision.desired.candidate
-            and all(
-                unit.ready or unit.id in self.decision.spare for unit in self.decision.cluster.units
-            )
+            and all(unit.ready or unit.id in self.decision.spare for unit in self.decision.cluster.units)
         )
 
 

@@ -46,7 +46,7 @@ def a_world(data: st.DataObject, product: Product, line: Line) -> World:
 
 
 @per_line
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_g1_a_unit_that_joins_restarts_nothing(name: tuple[str, str], data: st.DataObject):
     """A unit that joins causes no restart of any other unit's process."""
@@ -61,7 +61,7 @@ def test_g1_a_unit_that_joins_restarts_nothing(name: tuple[str, str], data: st.D
 
 
 @per_line
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_g1_a_unit_that_leaves_restarts_nothing(name: tuple[str, str], data: st.DataObject):
     """A unit that leaves and that the others don't reach by name causes no restart of any other process."""
@@ -250,7 +250,7 @@ def test_g9_bad_roles_stop_nothing(name: tuple[str, str], names: list[str], data
 
 
 @per_line
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_g11_nothing_new_means_nothing_to_do(name: tuple[str, str], data: st.DataObject):
     """When all that was decided is applied, deciding again yields no action at all."""
@@ -265,7 +265,7 @@ def test_g11_nothing_new_means_nothing_to_do(name: tuple[str, str], data: st.Dat
 
 
 @per_line
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_g11_applied_once(name: tuple[str, str], data: st.DataObject):
     """Nobody repeats an action: what was just done isn't decided again while nothing else happens."""

@@ -52,7 +52,7 @@ class Fate:
     def run(self) -> None:
         """Live through a history, then see that the world comes to rest."""
         for _ in range(_ACTS):
-            if self.random.random() < 0.4:
+            if self.random.random() < 0.3:
                 self.settle()
             for _ in range(self.random.choice((1, 1, 2))):
                 self.history.append(f"event: {self.event()}")
@@ -242,9 +242,9 @@ class Fate:
             world.deliver_document(unit)
             done |= bool(world.work(unit))
             world.judge()
-            if self.random.random() < 0.6:
+            if not world.machines[unit].ready and self.random.random() < 0.7:
                 world.progress(unit)
-            done |= bool(world.work(unit))
+                done |= bool(world.work(unit))
             world.deliver_report(unit)
             world.release(unit)
         for number in range(len(world.gateways)):

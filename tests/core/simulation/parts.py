@@ -14,7 +14,15 @@ STARTING, READY, UNWELL, DEAD = "starting", "ready", "unwell", "dead"
 
 def lean(product: Product) -> Product:
     """Return a product with its roles, but with a config small enough to be rendered a million times."""
-    return replace(product, config=_lean_config, routes=(), live_keys=("live",), protected={})
+    return replace(
+        product,
+        config=_lean_config,
+        routes=(),
+        listeners=product.listeners[:1],
+        live_keys=("live",),
+        read_by={},
+        protected={},
+    )
 
 
 def _lean_config(blueprint: Blueprint) -> Tree:

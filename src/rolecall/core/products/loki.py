@@ -77,8 +77,8 @@ _LINE_3_7 = Line(
             # It keeps nothing, and while it is the only one its server waits for ever for the readers' open
             # streams to end: their list of schedulers is never emptied (util/ring_watcher.go).
             kill_delay_s=20,
-            # A new scheduler takes queries once it has looked into its ring, which it does every three seconds
-            # (RingCheckPeriod), and its readers have: till then the queries of all would be the next one's.
+            # A new scheduler takes queries once it has looked into its ring, every three seconds
+            # (RingCheckPeriod), and the readers have: were the next one to go before, none would be left.
             settle_s=10,
         ),
         Role(
@@ -181,17 +181,17 @@ def _config(blueprint: Blueprint) -> Tree:
             "wal": {"dir": f"{fragments.DATA}/wal", "flush_on_shutdown": True},
         },
         # `read` follows this setting while `backend` always uses a ring (modules_test.go): say ring to both.
-        # No other target has an index gateway; where all of them are missing, readers read the index themselves.
+        # No other target has an index gateway; where all are missing, readers read the index themselves.
         # Of their ring's members all but half a replication factor must be healthy (dskit ring.go,
         # GetReplicationSetForOperation): with the writers' three, two of them couldn't do without one.
         "index_gateway": {
             "mode": "ring" if "backend" in blueprint.targets else "simple",
             "ring": {"replication_factor": 2},
         },
-        # A scheduler that stops answers no more than one query on each stream of a frontend, and with the last
-        # stream, or once the frontend no longer finds the scheduler, the queries that it has handed out are
-        # lost without a word (scheduler.go, frontendDisconnected): so many streams, and not too quick a look.
-        # But a frontend is ready only when it has found one, and the default look-up is every ten seconds.
+        # A scheduler that stops ends a frontend's streams, one with each query it refuses. With the last,
+        # or once the frontend no longer finds it, what it has handed out is lost without a word
+        # (scheduler.go, frontendDisconnected): so many streams, and not too quick a look. But a frontend is
+        # ready only when it has found a scheduler, and the default look-up is every ten seconds.
         "frontend": {"scheduler_dns_lookup_period": "2s", "scheduler_worker_concurrency": 64},
         "frontend_worker": {"dns_lookup_duration": "1s"},
         "pattern_ingester": {"enabled": True, "lifecycler": _lifecycler("0s")},
@@ -298,6 +298,7 @@ _ROUTES = (
     *open_routes("/api/prom/query /api/prom/label /api/prom/series", "read", methods="GET POST"),
     *open_routes("/api/prom/label/", "read", match=Match.PREFIX, methods="GET POST"),
 )
+
 
 def _links(uids: Mapping[Signal, str]) -> Tree:
     """Link the trace id of a log line to its trace.

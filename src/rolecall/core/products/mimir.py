@@ -380,6 +380,7 @@ _PROTECTED = {
     "target": "roles are chosen by worker",
 }
 
+
 def _links(uids: Mapping[Signal, str]) -> Tree:
     """Say that it is Mimir, and link an exemplar to its trace.
 

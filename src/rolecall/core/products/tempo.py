@@ -73,12 +73,12 @@ _ROLES = (
     Role(
         name="querier",
         summary="answers the parts of queries from the store and from the ingesters",
-        kill_delay_s=5,
+        kill_delay_s=3,
     ),
     Role(
         name="query-frontend",
         summary="takes queries in and splits them for the queriers",
-        kill_delay_s=5,
+        kill_delay_s=3,
     ),
     Role(
         name="compactor",
