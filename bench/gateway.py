@@ -14,7 +14,7 @@ from statistics import median
 from bench.table import Row
 from rolecall.core import gateway, nginx
 from rolecall.core.products import PRODUCTS
-from rolecall.local import nginx_binary
+from rolecall.local.fetch import nginx_binary
 from rolecall.local.readiness import Asker
 from rolecall.local.supervisor import wait_for
 

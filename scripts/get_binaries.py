@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 
 from rolecall.core.products import PRODUCTS
-from rolecall.local import binaries, nginx_binary
-from rolecall.local.found import BinaryError, Found
-from rolecall.local.helpers import PEBBLE, PROMETHEUS, VERSITYGW
+from rolecall.local.fetch import binaries, nginx_binary
+from rolecall.local.fetch.found import BinaryError, Found
+from rolecall.local.fetch.helpers import PEBBLE, PROMETHEUS, VERSITYGW
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from rolecall.cli.group import COMMANDS, rolecall
 from rolecall.core.products import PRODUCTS
 from rolecall.local import operations
-from rolecall.local.topology import preset
+from rolecall.local.file.topology import preset
 
 Run = Callable[..., Result]
 

@@ -16,7 +16,7 @@ from rolecall.core.model import Verdict
 from rolecall.core.products import PRODUCTS
 from rolecall.local import operations
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.topology import ClusterSpec
+from rolecall.local.file.topology import ClusterSpec
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ import pytest
 from release_server import ReleaseServer, serving, silence
 
 from rolecall.core.binary import Binary, GoModule, Release
-from rolecall.local.binaries import locate, present
-from rolecall.local.cache import architecture, entry, exclusive
-from rolecall.local.download import Patience
-from rolecall.local.found import BinaryError, Found, Source, silent
-from rolecall.local.helpers import PEBBLE
-from rolecall.local.identify import output_of
+from rolecall.local.fetch.binaries import locate, present
+from rolecall.local.fetch.cache import architecture, entry, exclusive
+from rolecall.local.fetch.download import Patience
+from rolecall.local.fetch.found import BinaryError, Found, Source, silent
+from rolecall.local.fetch.helpers import PEBBLE
+from rolecall.local.fetch.identify import output_of
 
 GO = shutil.which("go")
 PROGRAM = b"#!/bin/sh\necho demo, version 1.2.3\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from release_server import ReleaseServer, nobody, quiet, serving, silence
 
-from rolecall.local.download import Patience, download, read_text
-from rolecall.local.found import SourceError
+from rolecall.local.fetch.download import Patience, download, read_text
+from rolecall.local.fetch.found import SourceError
 
 BODY = b"executable" * 100_000
 SHORT = Patience(connect_s=1, stall_s=0.3)

@@ -10,11 +10,11 @@ import pytest
 from release_server import quiet
 
 from rolecall.core.binary import GoModule
-from rolecall.local import child
-from rolecall.local.found import SourceError
-from rolecall.local.gobuild import MODULES, build
-from rolecall.local.helpers import PEBBLE, VERSITYGW
-from rolecall.local.identify import output_of
+from rolecall.local.fetch import child
+from rolecall.local.fetch.found import SourceError
+from rolecall.local.fetch.gobuild import MODULES, build
+from rolecall.local.fetch.helpers import PEBBLE, VERSITYGW
+from rolecall.local.fetch.identify import output_of
 
 needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="needs go on PATH")
 MAIN = 'package main\n\nfunc main() { println("demo 1.2.3") }\n'

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rolecall.local.cache import default_cache
-from rolecall.local.identify import output_of, version_in
+from rolecall.local.fetch.cache import default_cache
+from rolecall.local.fetch.identify import output_of, version_in
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rolecall.local import debian
-from rolecall.local.found import BinaryError, Found
-from rolecall.local.identify import output_of
-from rolecall.local.nginx_binary import locate_nginx, present_nginx
+from rolecall.local.fetch import debian
+from rolecall.local.fetch.found import BinaryError, Found
+from rolecall.local.fetch.identify import output_of
+from rolecall.local.fetch.nginx_binary import locate_nginx, present_nginx
 
 NGINX = "#!/bin/sh\necho nginx version: nginx/{version} >&2\necho libraries: $LD_LIBRARY_PATH\n"
 

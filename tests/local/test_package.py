@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rolecall.core.binary import Binary
-from rolecall.local.binaries import locate, present
-from rolecall.local.found import BinaryError, Found
+from rolecall.local.fetch.binaries import locate, present
+from rolecall.local.fetch.found import BinaryError, Found
 
 DEMO = Binary(
     name="demo",

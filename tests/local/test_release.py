@@ -13,9 +13,9 @@ import pytest
 from release_server import ReleaseServer, quiet, serving
 
 from rolecall.core.binary import Release
-from rolecall.local.cache import architecture
-from rolecall.local.found import SourceError
-from rolecall.local.release import digest_of, fetch
+from rolecall.local.fetch.cache import architecture
+from rolecall.local.fetch.found import SourceError
+from rolecall.local.fetch.release import digest_of, fetch
 
 PROGRAM = b"#!/bin/sh\necho demo\n"
 ARCH = architecture()

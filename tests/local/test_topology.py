@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rolecall.core.model import S3, Directory, Group
 from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
-from rolecall.local import rehearsal, topology
-from rolecall.local.topology_text import Preset
+from rolecall.local import rehearsal
+from rolecall.local.file import topology
+from rolecall.local.file.topology_text import Preset
 
 CASES = Path(__file__).parent / "cases"
 FOLDER = Path("/demo")

@@ -12,8 +12,8 @@ import pytest
 from real_clusters import Clusters
 from s3_server import S3Server, serving
 
-from rolecall.local import binaries
-from rolecall.local.helpers import VERSITYGW
+from rolecall.local.fetch import binaries
+from rolecall.local.fetch.helpers import VERSITYGW
 
 
 @pytest.fixture(scope="session")

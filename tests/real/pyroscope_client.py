@@ -19,8 +19,8 @@ from opentelemetry.proto.profiles.v1development import profiles_pb2 as profiles 
 from patience import until
 
 from rolecall.core.products.pyroscope import PYROSCOPE
-from rolecall.local import binaries
 from rolecall.local.cluster import LocalCluster
+from rolecall.local.fetch import binaries
 
 QUERIER = "/querier.v1.QuerierService"
 PUSHER = "/push.v1.PusherService/Push"

@@ -16,14 +16,16 @@ from s3_server import free_address
 
 from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
-from rolecall.local import binaries, nginx_binary, operations, processes, topology
+from rolecall.local import operations, processes
 from rolecall.local.addresses import network_of
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.helpers import PEBBLE
+from rolecall.local.fetch import binaries, nginx_binary
+from rolecall.local.fetch.helpers import PEBBLE
+from rolecall.local.file import topology
+from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.home import Home, read_map
 from rolecall.local.readiness import Asker
 from rolecall.local.tools import Tools
-from rolecall.local.topology import ClusterSpec
 
 UP_S = 180.0
 """Limit of an `up` here: generous, since the machine may be busy with other tests."""

@@ -14,12 +14,14 @@ from real_clusters import leftovers, tools_of
 
 from rolecall.core.products import PRODUCTS
 from rolecall.core.telemetry import AGENTS
-from rolecall.local import binaries, operations, processes, topology
+from rolecall.local import operations, processes
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.helpers import PROMETHEUS
+from rolecall.local.fetch import binaries
+from rolecall.local.fetch.helpers import PROMETHEUS
+from rolecall.local.file import topology
+from rolecall.local.file.topology_stack import stack
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
-from rolecall.local.topology_stack import stack
 from rolecall.local.topology_telemetry import gateway_urls, wired
 
 STANDARD = "http://127.0.0.1:"

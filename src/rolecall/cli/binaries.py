@@ -10,10 +10,10 @@ import click
 from rolecall.cli import errors, options, products, table
 from rolecall.core.binary import Binary
 from rolecall.core.model import Problem
-from rolecall.local import nginx_binary
-from rolecall.local.binaries import locate, present
-from rolecall.local.found import BinaryError, Found, Progress, Source
-from rolecall.local.helpers import PEBBLE
+from rolecall.local.fetch import nginx_binary
+from rolecall.local.fetch.binaries import locate, present
+from rolecall.local.fetch.found import BinaryError, Found, Progress, Source
+from rolecall.local.fetch.helpers import PEBBLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

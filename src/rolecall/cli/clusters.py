@@ -10,17 +10,18 @@ import click
 
 from rolecall.cli import errors, files
 from rolecall.core.model import Problem
-from rolecall.local import binaries, nginx_binary, processes, tools
+from rolecall.local import processes, tools
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.found import ALL, UNKNOWN, BinaryError, Source
+from rolecall.local.fetch import binaries, nginx_binary
+from rolecall.local.fetch.found import ALL, UNKNOWN, BinaryError, Source
+from rolecall.local.fetch.helpers import ALLOY, PEBBLE, PROMETHEUS
+from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError
-from rolecall.local.helpers import ALLOY, PEBBLE, PROMETHEUS
 from rolecall.local.home import BusyError, Home
 from rolecall.local.operations import Outcome
 from rolecall.local.readiness import Asker
 from rolecall.local.supervisor import SupervisorError
 from rolecall.local.tools import Tools
-from rolecall.local.topology import ClusterSpec
 
 _USUAL_NGINX = "1.22.1"
 _WORLD = frozenset(

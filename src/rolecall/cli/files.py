@@ -13,10 +13,10 @@ import click
 
 from rolecall.cli import errors
 from rolecall.core.products import PRODUCTS
-from rolecall.local import topology
+from rolecall.local.file import topology
 
 if TYPE_CHECKING:
-    from rolecall.local.topology import ClusterSpec, Parsed
+    from rolecall.local.file.topology import ClusterSpec, Parsed
 
 DEFAULT = "rolecall.yaml"
 

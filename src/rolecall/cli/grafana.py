@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from rolecall.cli import clusters, errors, files, options
-from rolecall.local import binaries, grafana, home
-from rolecall.local.helpers import GRAFANA
+from rolecall.local import grafana, home
+from rolecall.local.fetch import binaries
+from rolecall.local.fetch.helpers import GRAFANA
 
 
 @click.command(

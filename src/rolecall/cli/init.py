@@ -9,9 +9,10 @@ import click
 
 from rolecall.cli import clusters, errors, files, products
 from rolecall.core.products import PRODUCTS
-from rolecall.local import home, topology
-from rolecall.local.topology_stack import stack
-from rolecall.local.topology_text import Preset
+from rolecall.local import home
+from rolecall.local.file import topology
+from rolecall.local.file.topology_stack import stack
+from rolecall.local.file.topology_text import Preset
 
 STACK = "stack"
 _PRESETS: tuple[Preset, ...] = ("solo", "minimal", "recommended")

@@ -7,7 +7,7 @@ import click
 from rolecall.cli import errors, files, options
 from rolecall.core.model import Verdict
 from rolecall.local import rehearsal
-from rolecall.local.topology import ClusterSpec
+from rolecall.local.file.topology import ClusterSpec
 
 
 @click.command(

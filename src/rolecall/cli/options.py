@@ -11,7 +11,7 @@ import click
 from rolecall.cli import errors
 
 if TYPE_CHECKING:
-    from rolecall.local.found import Source
+    from rolecall.local.fetch.found import Source
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "": 1}
@@ -53,7 +53,7 @@ def timeout(command: _F) -> _F:
 
 
 SOURCES: tuple[Source, ...] = ("variable", "path", "cache", "release", "package", "build")
-"""Those of `rolecall.local.found`, written again so that `--help` needn't import it."""
+"""Those of `rolecall.local.fetch.found`, written again so that `--help` needn't import it."""
 
 
 def _sources(text: str) -> tuple[Source, ...]:

@@ -6,7 +6,7 @@ import click
 
 from rolecall.cli import clusters, errors, files, options
 from rolecall.local import operations
-from rolecall.local.topology import ClusterSpec
+from rolecall.local.file.topology import ClusterSpec
 
 
 @click.command(

@@ -11,7 +11,7 @@ import click
 
 from rolecall.cli import clusters, errors, files, options, up
 from rolecall.local import home as disk
-from rolecall.local import topology
+from rolecall.local.file import topology
 
 
 @click.command(

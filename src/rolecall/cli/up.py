@@ -15,11 +15,12 @@ from rolecall.cli import clusters, errors, files, options
 from rolecall.core.model import verdict_of
 from rolecall.core.product import Call, Product
 from rolecall.core.products import PRODUCTS
-from rolecall.local import home, operations, rehearsal, topology
+from rolecall.local import home, operations, rehearsal
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.found import Source
-from rolecall.local.topology import ClusterSpec
-from rolecall.local.topology_text import Preset
+from rolecall.local.fetch.found import Source
+from rolecall.local.file import topology
+from rolecall.local.file.topology import ClusterSpec
+from rolecall.local.file.topology_text import Preset
 
 _PRESETS: tuple[Preset, ...] = ("solo", "minimal", "recommended")
 

@@ -28,13 +28,13 @@ from rolecall.local import home as disk
 from rolecall.local import processes
 from rolecall.local.addresses import plan_addresses
 from rolecall.local.coordinator import CoordinatorHost, restarts
+from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
 from rolecall.local.supervisor import Supervisor
 from rolecall.local.telemetry import WatchHost, view
 from rolecall.local.tools import Tools
-from rolecall.local.topology import ClusterSpec
 from rolecall.local.worker import Place, WorkerHost, World, decoded_document, decoded_report, ready_url
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rolecall.core import grafana
 from rolecall.core.model import File
-from rolecall.local.topology import ClusterSpec
+from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.topology_telemetry import gateway_urls
 
 ADDRESS = "127.0.0.1"

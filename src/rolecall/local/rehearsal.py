@@ -27,9 +27,9 @@ from rolecall.core.model import (
     verdict_of,
 )
 from rolecall.local.addresses import agents_address, plan_addresses
-from rolecall.local.helpers import PROMETHEUS
+from rolecall.local.fetch.helpers import PROMETHEUS
+from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.home import Home
-from rolecall.local.topology import ClusterSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

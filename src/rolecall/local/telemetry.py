@@ -11,11 +11,11 @@ from rolecall import engine
 from rolecall.core import changes, telemetry
 from rolecall.local import home as disk
 from rolecall.local.addresses import agents_address
-from rolecall.local.found import Found
+from rolecall.local.fetch.found import Found
+from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.home import Home
 from rolecall.local.supervisor import Supervisor
 from rolecall.local.tools import Tools
-from rolecall.local.topology import ClusterSpec
 from rolecall.local.worker import Place
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rolecall.core.model import Telemetry
 from rolecall.core.product import Product
-from rolecall.local import binaries, nginx_binary
-from rolecall.local.found import ALL, BinaryError, Found, Progress, Source, silent
-from rolecall.local.helpers import ALLOY, PEBBLE, PROMETHEUS
+from rolecall.local.fetch import binaries, nginx_binary
+from rolecall.local.fetch.found import ALL, BinaryError, Found, Progress, Source, silent
+from rolecall.local.fetch.helpers import ALLOY, PEBBLE, PROMETHEUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

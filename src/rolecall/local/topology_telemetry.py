@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from rolecall.core import telemetry
 from rolecall.core.product import Signal
-from rolecall.local import topology_gateway
-from rolecall.local.section import Section, shown
+from rolecall.local.file import topology_gateway
+from rolecall.local.file.section import Section, shown
 
 if TYPE_CHECKING:
-    from rolecall.local.topology import ClusterSpec
+    from rolecall.local.file.topology import ClusterSpec
 
 STACK = "stack"
 """Each cluster is watched by the clusters of the same file."""

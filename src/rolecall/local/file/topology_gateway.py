@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolecall.core.product import Product, Settings
-from rolecall.local.section import Section, Sheet, shown
+from rolecall.local.file.section import Section, Sheet, shown
 
 _LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - compared with, not listened on
 _HIGHEST = 65535

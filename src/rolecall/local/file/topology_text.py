@@ -12,7 +12,7 @@ import yaml
 
 from rolecall.core.identity import load
 from rolecall.core.product import Product, Tree
-from rolecall.local.marked import compose
+from rolecall.local.file.marked import compose
 
 Preset = Literal["solo", "minimal", "recommended"]
 

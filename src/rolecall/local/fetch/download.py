@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rolecall.local.found import Say, SourceError
+from rolecall.local.fetch.found import Say, SourceError
 
 MOST_BYTES = 2**31
 FLOOR_BYTES_S = 1024

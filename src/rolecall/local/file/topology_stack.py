@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rolecall.core import telemetry
 from rolecall.core.product import Product, Signal
-from rolecall.local.topology_text import Preset, workers_of
+from rolecall.local.file.topology_text import Preset, workers_of
 
 _GATEWAY = "http://127.0.0.1"
 

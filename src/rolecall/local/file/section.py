@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from rolecall.core.model import Problem
-from rolecall.local.marked import Marked
+from rolecall.local.file.marked import Marked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

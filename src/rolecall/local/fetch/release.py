@@ -12,9 +12,9 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from rolecall.core.binary import Release
-from rolecall.local.cache import architecture
-from rolecall.local.download import PATIENCE, Patience, download, read_text
-from rolecall.local.found import Say, SourceError
+from rolecall.local.fetch.cache import architecture
+from rolecall.local.fetch.download import PATIENCE, Patience, download, read_text
+from rolecall.local.fetch.found import Say, SourceError
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from rolecall.local import debian
-from rolecall.local.cache import exclusive, remove, runnable, sweep, workspace
-from rolecall.local.found import Found, Say, Source, SourceError
+from rolecall.local.fetch import debian
+from rolecall.local.fetch.cache import exclusive, remove, runnable, sweep, workspace
+from rolecall.local.fetch.found import Found, Say, Source, SourceError
 
 _WRAPPER = """#!/bin/sh
 # Runs the unpacked {name} with the libraries that this system lacks.

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rolecall.local import package
-from rolecall.local.binaries import LOOKING, named_file
-from rolecall.local.cache import default_cache
-from rolecall.local.found import ALL, BinaryError, Found, Progress, Say, Source, SourceError, silent
-from rolecall.local.identify import on_path, output_of, version_in
+from rolecall.local.fetch import package
+from rolecall.local.fetch.binaries import LOOKING, named_file
+from rolecall.local.fetch.cache import default_cache
+from rolecall.local.fetch.found import ALL, BinaryError, Found, Progress, Say, Source, SourceError, silent
+from rolecall.local.fetch.identify import on_path, output_of, version_in
 
 VARIABLE = "ROLECALL_NGINX"
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")

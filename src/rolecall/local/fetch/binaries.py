@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from rolecall.core.binary import Binary
-from rolecall.local import gobuild, package, release
-from rolecall.local.cache import default_cache, entry, exclusive, runnable, staged, sweep, workspace
-from rolecall.local.download import PATIENCE, Patience
-from rolecall.local.found import (
+from rolecall.local.fetch import gobuild, package, release
+from rolecall.local.fetch.cache import default_cache, entry, exclusive, runnable, staged, sweep, workspace
+from rolecall.local.fetch.download import PATIENCE, Patience
+from rolecall.local.fetch.found import (
     ALL,
     UNKNOWN,
     BinaryError,
@@ -27,7 +27,7 @@ from rolecall.local.found import (
     SourceError,
     silent,
 )
-from rolecall.local.identify import on_path, output_of, version_in
+from rolecall.local.fetch.identify import on_path, output_of, version_in
 
 LOOKING: tuple[Source, ...] = ("variable", "path", "cache")
 """The sources that neither ask the network nor take time."""

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rolecall.local.found import UNKNOWN
+from rolecall.local.fetch.found import UNKNOWN
 
 ANSWER_S = 10.0
 MOST_BYTES = 65536

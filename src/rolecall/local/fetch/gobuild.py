@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rolecall.core.binary import GoModule
-from rolecall.local import child
-from rolecall.local.cache import architecture
-from rolecall.local.found import Say, SourceError
+from rolecall.local.fetch import child
+from rolecall.local.fetch.cache import architecture
+from rolecall.local.fetch.found import Say, SourceError
 
 MODULES = Path(__file__).parent / "modules"
 KEPT_LINES = 8

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rolecall.core.model import S3, Credentials, Directory, ObjectStore, Secret
-from rolecall.local.section import Section
+from rolecall.local.file.section import Section
 
 _ENDPOINT = re.compile(r"https?://[^\s/@]+/?")
 _EXAMPLE = (

@@ -15,10 +15,11 @@ from pathlib import Path
 from rolecall.core import settings as core_settings
 from rolecall.core.model import Credentials, Group, ObjectStore, Problem, Telemetry
 from rolecall.core.product import Product, Settings
-from rolecall.local import marked, topology_gateway, topology_store, topology_telemetry
+from rolecall.local import topology_telemetry
 from rolecall.local.addresses import MOST_UNITS
-from rolecall.local.section import Section, Sheet, shown, suggest
-from rolecall.local.topology_text import preset, with_units
+from rolecall.local.file import marked, topology_gateway, topology_store
+from rolecall.local.file.section import Section, Sheet, shown, suggest
+from rolecall.local.file.topology_text import preset, with_units
 
 __all__ = ["ClusterSpec", "Parsed", "parse", "preset", "with_units"]
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rolecall.local import child
-from rolecall.local.found import Say, SourceError
+from rolecall.local.fetch import child
+from rolecall.local.fetch.found import Say, SourceError
 
 LONGEST_S = 300.0
 
