@@ -18,7 +18,7 @@ demo: setup ## Bring up a real multirole Loki, write to it and read it back
 	@$(RUN)/python demo/run.py
 
 demo-down: setup ## Stop the demo and remove its data
-	@$(RUN)/rolecall down --file demo/rolecall.yaml --purge
+	@$(RUN)/rolecall down --file demo/rolecall.yaml --purge --yes
 
 binaries: setup ## Find, download or build every executable that the tests use
 	@$(RUN)/python scripts/get_binaries.py
