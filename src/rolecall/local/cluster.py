@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-
-import msgspec
 
 from rolecall import engine
 from rolecall.core import changes, coordinator, worker
 from rolecall.core import telemetry as core_telemetry
 from rolecall.core.model import (
-    Credentials,
     Deployment,
     Directory,
     Document,
     ObjectStore,
     Phase,
     Report,
-    Secret,
     Unit,
 )
 from rolecall.core.product import Ring
 from rolecall.local import home as disk
-from rolecall.local import processes
-from rolecall.local.addresses import plan_addresses
+from rolecall.local import processes, register
 from rolecall.local.coordinator import CoordinatorHost, restarts
 from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
+from rolecall.local.rings import members_of
 from rolecall.local.supervisor import Supervisor
 from rolecall.local.telemetry import WatchHost, view
 from rolecall.local.tools import Tools
-from rolecall.local.worker import Place, WorkerHost, World, decoded_document, decoded_report, ready_url
+from rolecall.local.worker import Place, WorkerHost, World, decoded_document, ready_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,44 +102,7 @@ class LocalCluster:
 
     def places(self) -> tuple[Place, ...]:
         """List every unit: those that are wanted, and those that are to leave."""
-        identity = self._identity()
-        wanted = {
-            f"{group.name}-{number}": group for group in self.spec.groups for number in range(group.units)
-        }
-        gone = [unit for unit in self.home.known_units() if unit not in wanted]
-        addresses = plan_addresses(identity.uuid, sorted([*wanted, *gone]), identity.addresses)
-        if addresses != identity.addresses:
-            self._remember(_Identity(uuid=identity.uuid, addresses=addresses))
-        staying = [
-            Place(unit=unit, group=group.name, roles=group.roles, address=addresses[unit])
-            for unit, group in wanted.items()
-        ]
-        return tuple(
-            sorted([*staying, *(self._leaver(unit, addresses) for unit in gone)], key=lambda p: p.unit)
-        )
-
-    def _leaver(self, unit: str, addresses: dict[str, str]) -> Place:
-        report = decoded_report(self.home, unit)
-        return Place(
-            unit=unit,
-            group=unit.rpartition("-")[0],
-            roles=report.roles if report else (),
-            address=addresses[unit],
-            leaving=True,
-        )
-
-    def _identity(self) -> _Identity:
-        stored = disk.read_map(self.home.identity)
-        try:
-            return msgspec.convert(stored, _Identity)
-        except msgspec.ValidationError:
-            pass  # there is none yet
-        fresh = _Identity(uuid=uuid.uuid4().hex[:12], addresses={})
-        self._remember(fresh)
-        return fresh
-
-    def _remember(self, identity: _Identity) -> None:
-        disk.write_json(self.home.identity, {"uuid": identity.uuid, "addresses": identity.addresses})
+        return register.places(self.home, self.spec.groups)
 
     def cycle(self) -> Cycle:
         """Reconcile once: the units report, the coordinator decides, the units follow."""
@@ -246,15 +204,8 @@ class LocalCluster:
         host = self._worker(place, world)
         desired, actions = engine.reconcile(host, partial(worker.decide, self.spec.product), host.diff)
         if place.leaving and desired.report.phase is Phase.DRAINED and not actions:
-            self._release(place.unit)
+            register.release(self.home, place.unit)
         return actions
-
-    def _release(self, unit: str) -> None:
-        """Forget a unit that has gone; its folder stays, in case it comes back."""
-        identity = self._identity()
-        identity.addresses.pop(unit, None)
-        self._remember(identity)
-        self.home.report(unit).unlink(missing_ok=True)
 
     def _look(self, places: tuple[Place, ...]) -> World:
         supervisor = self.supervisor
@@ -284,21 +235,27 @@ class LocalCluster:
     def _watch(self, places: tuple[Place, ...], world: World) -> WatchHost:
         return WatchHost(view=self._view(places), supervisor=self.supervisor, busy=world.busy)
 
+    @property
+    def _uuid(self) -> str:
+        return register.identity_of(self.home).uuid
+
     def _view(self, places: tuple[Place, ...]) -> core_telemetry.View:
-        return view(self.spec, places, home=self.home, tools=self.tools, uuid=self._identity().uuid)
+        return view(
+            self.spec, places, home=self.home, tools=self.tools, uuid=register.identity_of(self.home).uuid
+        )
 
     def _coordinator(
         self, places: tuple[Place, ...], reports: Mapping[str, Report] | None = None
     ) -> CoordinatorHost:
-        identity, product = self._identity(), self.spec.product
+        product = self.spec.product
         return CoordinatorHost(
             product=product,
-            deployment=Deployment(name=f"{product.name}-{self.spec.name}", uuid=identity.uuid),
+            deployment=Deployment(name=f"{product.name}-{self.spec.name}", uuid=self._uuid),
             settings=self.spec.settings,
             groups=self.spec.groups,
             places=places,
             store=self.store,
-            secret=self._secret(),
+            secret=register.secret_of(self.home, self.spec.credentials, external=self.spec.store is not None),
             wish=Wish(address=self.spec.gateway_address, ports=dict(self.spec.gateway_ports)),
             home=self.home,
             binary=str(self.tools.product),
@@ -307,50 +264,3 @@ class LocalCluster:
             telemetry=self.spec.telemetry,
             problems=core_telemetry.judge(self._view(places)),
         )
-
-    def _secret(self) -> str:
-        """Return a reference to the credentials that changes when they do, and tells nothing of them."""
-        path = self.home.secrets / "object-store.json"
-        stored = disk.read_map(path)
-        version = stored.get("version")
-        number = version if isinstance(version, int) else 0
-        given = self.spec.credentials
-        if given is None:
-            return f"object-store/{number}" if number and self.spec.store is not None else ""
-        if number and _credentials(stored) == given:
-            return f"object-store/{number}"
-        keys = {"access-key": given.access_key.reveal(), "secret-key": given.secret_key.reveal()}
-        disk.write_json(path, {**keys, "version": number + 1}, 0o600)
-        return f"object-store/{number + 1}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Identity:
-    uuid: str
-    addresses: dict[str, str]
-
-
-def _credentials(stored: object) -> Credentials | None:
-    match stored:
-        case {"access-key": str(access), "secret-key": str(secret)}:
-            return Credentials(access_key=Secret(access), secret_key=Secret(secret))
-        case _:
-            return None
-
-
-def members_of(page: str) -> dict[str, str]:
-    """Read a ring page: member to state. An empty ring is `null` (dskit ring/http.go)."""
-    try:
-        members = msgspec.json.decode(page, type=_RingPage).shards or []
-    except msgspec.DecodeError:
-        return {}
-    return {member.id: member.state for member in members}
-
-
-class _Member(msgspec.Struct):
-    id: str
-    state: str
-
-
-class _RingPage(msgspec.Struct):
-    shards: list[_Member] | None = None
