@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rolecall.core.gateway import Gateway, Options, Server, build
-from rolecall.core.product import Access, Listener, Match, Port, Product, Protocol, Route
+from rolecall.core.product import Product
 from rolecall.core.products.loki import LOKI
 from rolecall.core.roles import Line, Role
+from rolecall.core.routes import Access, Listener, Match, Port, Protocol, Route
 
 LINE = Line(
     name="1.0",

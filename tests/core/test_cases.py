@@ -17,9 +17,9 @@ from simulation.world import World
 from rolecall.core import changes, coordinator, identity, rollout, wire
 from rolecall.core import settings as core_settings
 from rolecall.core.model import S3, Grant, Unit
-from rolecall.core.product import Tree
 from rolecall.core.products import PRODUCTS
 from rolecall.core.roles import Line
+from rolecall.core.tree import Tree
 from rolecall.testing import a_group, a_unit, observed
 
 Handler = Callable[[str, str], str]

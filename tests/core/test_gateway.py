@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.core.gateway import Gateway, Location, Options, Refusal, Server, Upstream, build
-from rolecall.core.product import Match, Product, Route
+from rolecall.core.product import Product
 from rolecall.core.products.loki import LOKI
+from rolecall.core.routes import Match, Route
 
 ADMIN = Options(admin=True, admin_file="/etc/admin")
 RECEIVERS = Options(listeners=("otlp", "zipkin"))

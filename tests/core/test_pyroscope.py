@@ -20,9 +20,11 @@ from rolecall.core.model import (
     Report,
     Unit,
 )
-from rolecall.core.product import Access, Blueprint, Tree
+from rolecall.core.product import Blueprint
 from rolecall.core.products.pyroscope import PYROSCOPE
+from rolecall.core.routes import Access
 from rolecall.core.settings import parse
+from rolecall.core.tree import Tree
 
 OLDER, NEWER = (line.name for line in PYROSCOPE.lines)
 BUCKET = S3(endpoint="https://s3.example.com", bucket="profiles", ca="/etc/ca.pem")

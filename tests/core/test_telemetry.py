@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from rolecall.core import changes, fragments, grafana, telemetry
 from rolecall.core.model import Telemetry
-from rolecall.core.product import Signal
 from rolecall.core.products import PRODUCTS
+from rolecall.core.signals import Signal
 
 Handler = Callable[[str, str], str]
 Golden = Callable[[Path, Mapping[str, Handler]], None]

@@ -9,19 +9,10 @@ import json
 
 from rolecall.core import fragments
 from rolecall.core.binary import Binary
-from rolecall.core.product import (
-    Access,
-    Blueprint,
-    Call,
-    Check,
-    Listener,
-    Match,
-    Port,
-    Product,
-    Route,
-    Tree,
-)
+from rolecall.core.product import Blueprint, Product
 from rolecall.core.roles import Keeps, Line, MetaRole, Role
+from rolecall.core.routes import Access, Call, Check, Listener, Match, Port, Route
+from rolecall.core.tree import Tree
 
 _LINE = Line(
     name="1.0",

@@ -22,7 +22,8 @@ from typing import Any
 
 from rolecall.core.gateway import Gateway, Options, Server, build
 from rolecall.core.nginx import Dialect, Paths, render
-from rolecall.core.product import Port, Product
+from rolecall.core.product import Product
+from rolecall.core.routes import Port
 
 LIMIT_S = 15
 CREDENTIALS = {"Authorization": "Basic " + base64.b64encode(b"admin:secret").decode()}

@@ -32,8 +32,8 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from rolecall.core.gateway import Options, Server, build
-from rolecall.core.product import Access, Listener, Match, Port, Protocol, Route
 from rolecall.core.products.loki import LOKI
+from rolecall.core.routes import Access, Listener, Match, Port, Protocol, Route
 
 pytestmark = pytest.mark.real
 

@@ -17,8 +17,8 @@ from patience import until
 from real_clusters import Birth, Clusters, births, bring_up, kill, written
 from websockets.sync.client import connect
 
-from rolecall.core.product import Access, Match
 from rolecall.core.products.loki import LOKI
+from rolecall.core.routes import Access, Match
 from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real

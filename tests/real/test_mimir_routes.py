@@ -17,8 +17,8 @@ from mimir_client import written as sample
 from patience import until
 from real_clusters import Birth, Clusters, births, bring_up, written
 
-from rolecall.core.product import Access, Match, Route
 from rolecall.core.products.mimir import MIMIR
+from rolecall.core.routes import Access, Match, Route
 from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real

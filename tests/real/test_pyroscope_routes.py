@@ -34,8 +34,8 @@ from pyroscope_client import (
 )
 from real_clusters import Birth, Clusters, births, bring_up, written
 
-from rolecall.core.product import Access, Match, Protocol, Route
 from rolecall.core.products.pyroscope import PYROSCOPE
+from rolecall.core.routes import Access, Match, Protocol, Route
 from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real

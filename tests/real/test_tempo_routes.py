@@ -24,8 +24,8 @@ from tempo_client import (
     tempo_of,
 )
 
-from rolecall.core.product import Access, Match, Protocol, Route
 from rolecall.core.products.tempo import TEMPO
+from rolecall.core.routes import Access, Match, Protocol, Route
 from rolecall.local.cluster import LocalCluster
 
 pytestmark = pytest.mark.real

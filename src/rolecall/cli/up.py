@@ -13,8 +13,9 @@ import click
 
 from rolecall.cli import clusters, errors, files, options
 from rolecall.core.model import verdict_of
-from rolecall.core.product import Call, Product
+from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
+from rolecall.core.routes import Call
 from rolecall.local import home, operations, rehearsal
 from rolecall.local.cluster import LocalCluster
 from rolecall.local.fetch.found import Source

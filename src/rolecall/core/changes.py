@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rolecall.core import coordinator, identity, telemetry, worker
 from rolecall.core.model import Document, File, ProcessSpec, Report
-from rolecall.core.product import Verb
+from rolecall.core.routes import Verb
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ are filled in by each unit's own environment when its process starts (`-config.e
 from __future__ import annotations
 
 from rolecall.core.model import S3, Choices, Deployment
-from rolecall.core.product import Tree
+from rolecall.core.tree import Tree
 
 ADDRESS = "${ROLECALL_ADDRESS}"
 UNIT = "${ROLECALL_UNIT}"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rolecall.core.product import Access, Listener, Match, Product, Protocol, Route, Settings
+from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line
+from rolecall.core.routes import Access, Listener, Match, Protocol, Route
 
 _STAND_INS = 2
 """Units that stand in for the first one on the routes that every process serves."""

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rolecall.core import identity
-from rolecall.core.product import Product, Signal, Tree
+from rolecall.core.product import Product
+from rolecall.core.signals import Signal
+from rolecall.core.tree import Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,9 @@ import yaml
 
 from rolecall.core import fragments
 from rolecall.core.model import Document
-from rolecall.core.product import Blueprint, Product, Settings, Tree
+from rolecall.core.product import Blueprint, Product, Settings
 from rolecall.core.settings import dotted
+from rolecall.core.tree import Tree
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rolecall.core.gateway import UNLISTED, Endpoint, Gateway, Refusal, Upstream
 from rolecall.core.nginx_locations import CROOKED, build_location, health, refuse, set_headers, wrong_method
 from rolecall.core.nginx_text import Comment, Node, block, simple, write
-from rolecall.core.product import Match, Protocol
+from rolecall.core.routes import Match, Protocol
 
 # The statuses that nginx itself can answer with once it has read a path; before that there is no
 # location to send them to, and nginx's own page stays.

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from rolecall.core.gateway import UNLISTED, Gateway, Location, Refusal
 from rolecall.core.nginx_text import Directive, Node, block, simple
-from rolecall.core.product import Match, Protocol
+from rolecall.core.routes import Match, Protocol
 
 _TAIL_TIMEOUT = "1h"
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from rolecall.core import fragments, identity
 from rolecall.core.model import File, Problem, ProcessSpec, Severity, Telemetry
-from rolecall.core.product import Intake, Product, Signal
+from rolecall.core.product import Product
+from rolecall.core.signals import Intake, Signal
 
 METRICS_AGENT = "agent"
 """Name of the process that scrapes metrics."""

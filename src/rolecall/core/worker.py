@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from rolecall.core import identity
 from rolecall.core.fragments import UNIT
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
-from rolecall.core.product import Product, Verb
+from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
+from rolecall.core.routes import Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from rolecall.core.model import (
     Report,
     Unit,
 )
-from rolecall.core.product import Ring
+from rolecall.core.routes import Ring
 from rolecall.local import home as disk
 from rolecall.local import processes, register
 from rolecall.local.coordinator import CoordinatorHost, restarts

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from rolecall.core.model import Phase, Verdict
-from rolecall.core.product import Call
+from rolecall.core.routes import Call
 from rolecall.core.telemetry import AGENTS
 from rolecall.local import home as disk
 from rolecall.local import preflight, processes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rolecall.core import telemetry
-from rolecall.core.product import Signal
+from rolecall.core.signals import Signal
 from rolecall.local.file import topology_gateway
 from rolecall.local.file.section import Section, shown
 

@@ -7,7 +7,8 @@ from typing import cast
 
 from rolecall.core import identity, worker
 from rolecall.core.model import Document, ProcessSpec, Report
-from rolecall.core.product import Blueprint, Product, Tree
+from rolecall.core.product import Blueprint, Product
+from rolecall.core.tree import Tree
 
 STARTING, READY, UNWELL, DEAD = "starting", "ready", "unwell", "dead"
 

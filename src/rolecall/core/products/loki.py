@@ -12,29 +12,24 @@ from collections.abc import Mapping
 from rolecall.core import fragments
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.model import Directory, ObjectStore
-from rolecall.core.product import (
+from rolecall.core.product import Blueprint, Kind, Product, Setting
+from rolecall.core.roles import Joint, Keeps, Line, MetaRole, Role
+from rolecall.core.routes import (
     Access,
-    Blueprint,
     Call,
     Check,
-    Datasource,
-    Intake,
-    Kind,
     Listener,
     Match,
     Port,
-    Product,
     Protocol,
     Ring,
     Route,
-    Setting,
-    Signal,
-    Tree,
     Verb,
     admin_routes,
     open_routes,
 )
-from rolecall.core.roles import Joint, Keeps, Line, MetaRole, Role
+from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.tree import Tree
 
 _TENANT = "fake"
 """The tenant of everything while `auth_enabled` is false."""

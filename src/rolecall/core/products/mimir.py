@@ -13,26 +13,11 @@ from dataclasses import replace
 from rolecall.core import fragments
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.model import Directory, ObjectStore
-from rolecall.core.product import (
-    Blueprint,
-    Call,
-    Check,
-    Datasource,
-    Intake,
-    Kind,
-    Listener,
-    Match,
-    Port,
-    Product,
-    Ring,
-    Setting,
-    Signal,
-    Tree,
-    Verb,
-    admin_routes,
-    open_routes,
-)
+from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Keeps, Line, MetaRole, Role
+from rolecall.core.routes import Call, Check, Listener, Match, Port, Ring, Verb, admin_routes, open_routes
+from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.tree import Tree
 
 _HTTP_PORT = 8080
 _TENANT = "anonymous"

@@ -14,25 +14,22 @@ from urllib.parse import urlencode
 from rolecall.core import fragments
 from rolecall.core.binary import Binary, Release
 from rolecall.core.model import Directory, ObjectStore
-from rolecall.core.product import (
-    Blueprint,
+from rolecall.core.product import Blueprint, Product
+from rolecall.core.roles import Keeps, Line, MetaRole, Role
+from rolecall.core.routes import (
     Call,
     Check,
-    Datasource,
-    Intake,
     Listener,
     Match,
     Port,
-    Product,
     Protocol,
     Ring,
     Route,
-    Signal,
-    Tree,
     admin_routes,
     open_routes,
 )
-from rolecall.core.roles import Keeps, Line, MetaRole, Role
+from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.tree import Tree
 
 _TENANT = "anonymous"
 """The tenant of everything while `multitenancy_enabled` is false (pkg/tenant)."""

@@ -19,28 +19,23 @@ from typing import cast
 from rolecall.core import fragments
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.model import Directory, ObjectStore, Problem, Severity
-from rolecall.core.product import (
-    Blueprint,
+from rolecall.core.product import Blueprint, Kind, Product, Setting
+from rolecall.core.roles import Combine, Keeps, Line, MetaRole, Role
+from rolecall.core.routes import (
     Call,
     Check,
-    Datasource,
-    Intake,
-    Kind,
     Listener,
     Match,
     Port,
-    Product,
     Protocol,
     Ring,
     Route,
-    Setting,
-    Signal,
-    Tree,
     Verb,
     admin_routes,
     open_routes,
 )
-from rolecall.core.roles import Combine, Keeps, Line, MetaRole, Role
+from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.tree import Tree
 
 _GENERATOR, _LOCAL_BLOCKS = "metrics-generator", "local-blocks"
 _TENANT = "single-tenant"

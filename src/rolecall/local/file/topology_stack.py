@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rolecall.core import telemetry
-from rolecall.core.product import Product, Signal
+from rolecall.core.product import Product
+from rolecall.core.signals import Signal
 from rolecall.local.file.topology_text import Preset, workers_of
 
 _GATEWAY = "http://127.0.0.1"

@@ -11,7 +11,8 @@ from typing import Literal, cast
 import yaml
 
 from rolecall.core.identity import load
-from rolecall.core.product import Product, Tree
+from rolecall.core.product import Product
+from rolecall.core.tree import Tree
 from rolecall.local.file.marked import compose
 
 Preset = Literal["solo", "minimal", "recommended"]

@@ -1,0 +1,50 @@
+"""What a product takes in and shows of what others tell: logs, metrics, traces, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolecall.core.tree import Tree
+
+
+class Signal(StrEnum):
+    """What one cluster tells of itself, and another may take in."""
+
+    LOGS = "logs"
+    METRICS = "metrics"
+    TRACES = "traces"
+    """By OTLP over HTTP."""
+    JAEGER = "jaeger-traces"
+    """By Jaeger's Thrift over HTTP, for what speaks nothing newer."""
+    PROFILES = "profiles"
+    ALERTS = "alerts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Where the gateway takes in a signal of others."""
+
+    signal: Signal
+    path: str = ""
+    """What senders need after the gateway's address; empty where they add it themselves."""
+    listener: str = ""
+    """Name of the gateway's listener; empty: the main one."""
+    role: str = ""
+    """An optional role that must be deployed for it."""
+
+
+def _no_links(_: Mapping[Signal, str]) -> Tree:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datasource:
+    """How Grafana reads this product."""
+
+    type: str
+    path: str = ""
+    """What Grafana needs after the gateway's address."""
+    data: Callable[[Mapping[Signal, str]], Tree] = _no_links
+    """The `jsonData`: from the uid of each signal's datasource, as far as there is one, to its links."""
