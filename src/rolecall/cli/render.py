@@ -8,7 +8,7 @@ import click
 
 from rolecall.cli import errors, files, options
 from rolecall.core.model import File
-from rolecall.local import home, rehearsal
+from rolecall.local import home, processes, rehearsal
 
 
 @click.command(
@@ -52,7 +52,8 @@ def _rendered(source: files.Source, nginx: str) -> list[File]:
     """Rehearse every cluster of a file; refuse them all when one isn't coherent."""
     rehearsed: list[tuple[str, rehearsal.Rehearsed]] = []
     for spec in files.specs(source, need_secrets=False):
-        stage = rehearsal.Stage(home=home.Home(source.folder / ".rolecall" / spec.name), nginx=nginx)
+        place = home.Home(source.folder / ".rolecall" / spec.name)
+        stage = rehearsal.Stage(home=place, nginx=nginx, user=processes.gateway_user())
         try:
             rehearsed.append((spec.name, rehearsal.render(spec, stage)))
         except ValueError as error:

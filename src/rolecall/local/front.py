@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import getpass
 import hashlib
 import os
 import secrets
@@ -53,7 +52,7 @@ class LocalGateway:
                 product, settings, address=wish.address, ports=wish.ports, admin_file=str(self._htpasswd)
             ),
             dialect=nginx.Dialect.of(self.version),
-            paths=nginx.Paths(prefix=str(self.home.gateway), user=_user()),
+            paths=nginx.Paths(prefix=str(self.home.gateway), user=processes.gateway_user()),
             serving=frozenset(disk.read_list(self.home.serving)),
         )
 
@@ -165,11 +164,6 @@ def _mark(master: Running, text: str) -> dict[str, object]:
     """Tell which nginx follows which text."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     return {"process": master.pid, "started": master.started, "text": digest}
-
-
-def _user() -> str:
-    """Return the user that nginx's workers run as: said only to a master that is root."""
-    return getpass.getuser() if os.geteuid() == 0 else ""
 
 
 def _workers(master: int) -> frozenset[int]:

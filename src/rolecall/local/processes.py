@@ -8,6 +8,7 @@ its processes are known by the folder they work in.
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 import time
@@ -107,3 +108,8 @@ def _started(folder: Path) -> int | None:
     """Return when a process started, from /proc/PID/stat (proc(5), field 22); None for a zombie."""
     fields = (folder / "stat").read_text().rpartition(")")[2].split()
     return None if fields[0] == "Z" else int(fields[19])
+
+
+def gateway_user() -> str:
+    """Return the user that the gateway's workers run as: said only to a master that is root."""
+    return getpass.getuser() if os.geteuid() == 0 else ""

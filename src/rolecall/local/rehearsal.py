@@ -39,6 +39,8 @@ class Stage:
     home: Home
     nginx: str = "1.22.1"
     """Version of the nginx that would read the gateway's config."""
+    user: str = ""
+    """User that the gateway's processes would be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ def _front(spec: ClusterSpec, stage: Stage, serving: frozenset[str]) -> coordina
             admin_file=str(stage.home.secrets / "htpasswd"),
         ),
         dialect=nginx.Dialect.of(stage.nginx),
-        paths=nginx.Paths(prefix=str(stage.home.gateway)),
+        paths=nginx.Paths(prefix=str(stage.home.gateway), user=stage.user),
         serving=serving,
     )
 

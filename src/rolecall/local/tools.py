@@ -9,7 +9,7 @@ from pathlib import Path
 from rolecall.core.model import Telemetry
 from rolecall.core.product import Product
 from rolecall.local.fetch import binaries, nginx_binary
-from rolecall.local.fetch.found import ALL, BinaryError, Found, Progress, Source, silent
+from rolecall.local.fetch.found import ALL, UNKNOWN, BinaryError, Found, Progress, Source, silent
 from rolecall.local.fetch.helpers import ALLOY, PEBBLE, PROMETHEUS
 
 
@@ -39,6 +39,11 @@ def gather(
     The agents that watch it are taken where they are to be had: the cluster serves without them.
     """
     nginx = nginx_binary.locate_nginx(progress, sources=sources)
+    if nginx.version == UNKNOWN:
+        raise BinaryError(
+            f"cannot use {nginx.path} as nginx: it doesn't tell its version; "
+            f"name another one in {nginx_binary.VARIABLE}"
+        )
     return Tools(
         product=binaries.locate(product.binary, sources=sources, progress=progress).path,
         pebble=binaries.locate(PEBBLE, sources=sources, progress=progress).path,
