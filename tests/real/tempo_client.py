@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -130,6 +131,10 @@ class Tempo:
         answer = self.get("/api/search", **{"q": query, "limit": "500", **_last_hour(), **params})
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return {one["traceID"] for one in answer.json()["traces"]}
+
+    def finds(self, trace: Trace, query: str) -> bool:
+        """Whether a search finds a trace."""
+        return trace.id in self.search(query)
 
     def stream_search(self, query: str, *, listener: str = "streaming", tenant: str = "") -> str:
         """Search by the streaming API; return what all its answers hold."""
@@ -291,20 +296,21 @@ def serves_and_stores(cluster: LocalCluster, store: Path) -> None:
         traces = {protocol: a_trace(f"by-{protocol}") for protocol in WRITERS}
         for protocol, trace in traces.items():
             tempo.write(trace, protocol)
+        tempo.await_traces(traces.values())
         for trace in traces.values():
-            _await_readable(tempo, trace)
+            # A search finds what has rested for two seconds, see trace_idle_period.
+            select = f'{{resource.service.name="{trace.service}"}}'
+            until(partial(tempo.finds, trace, select), FOUND_S, f"the search for {trace.service}")
+        _read_by_every_api(tempo, traces["otlp-grpc"])
         _flush(cluster)
         until(lambda: any(store.rglob("meta.json")), FOUND_S, "blocks in the store")
         tempo.await_traces(traces.values(), mode="blocks")
 
 
-def _await_readable(tempo: Tempo, trace: Trace) -> None:
-    """Wait until every API gives a trace back."""
-    tempo.await_traces([trace])
-    assert tempo.has(trace, version="")
+def _read_by_every_api(tempo: Tempo, trace: Trace) -> None:
+    """Read a trace that a search finds by every other way that there is."""
     select = f'{{resource.service.name="{trace.service}"}}'
-    # A search finds what has rested for two seconds, see trace_idle_period.
-    until(lambda: trace.id in tempo.search(select), FOUND_S, f"the search for {trace.service}")
+    assert tempo.has(trace, version="")
     assert trace.id in tempo.search("", tags=f"service.name={trace.service}")
     assert trace.id in tempo.stream_search(select)
     assert "service.name" in tempo.get("/api/search/tags").json()["tagNames"]

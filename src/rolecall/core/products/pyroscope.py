@@ -120,6 +120,9 @@ def _config(blueprint: Blueprint) -> Tree:
     settings, choices = blueprint.settings, blueprint.choices
     multi = settings.flag("multi-tenant")
     ring = fragments.ring()
+    # These start only when they have seen themselves in their ring, and if they look a moment too late, that
+    # is at their next heartbeat: 15 s by default, as seen (pkg/validation/exporter/ring.go, starting).
+    awaited = {**ring, "heartbeat_period": "5s"}
     config: Tree = {
         "multitenancy_enabled": multi,
         "show_banner": False,
@@ -162,7 +165,7 @@ def _config(blueprint: Blueprint) -> Tree:
         "query_scheduler": {"ring": ring},
         "store_gateway": {
             "sharding_ring": {
-                **ring,
+                **awaited,
                 # Each block by two store-gateways, so that every query goes on while one is away. With one
                 # only, it serves them all (dskit ring.go, GetReplicationSetForOperation: three would not).
                 "replication_factor": 2,
@@ -180,12 +183,12 @@ def _config(blueprint: Blueprint) -> Tree:
         },
         "compactor": {
             "data_dir": f"{fragments.DATA}/compactor",
-            "sharding_ring": ring,
+            "sharding_ring": awaited,
             # It writes the index that the store-gateways find blocks by (blocks_cleaner.go); the default is
             # 15 min.
             "cleanup_interval": "15s",
         },
-        "overrides_exporter": {"ring": ring},
+        "overrides_exporter": {"ring": awaited},
         "storage": _storage(blueprint.store),
         "limits": _limits(blueprint) if multi else {},
         "runtime_config": {"file": f"{fragments.DATA}/runtime.yaml", "period": "10s"},
