@@ -1,8 +1,26 @@
-"""Read what a process says of the rings it knows."""
+"""Read ring pages: who is a member, and whether the others have heard of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import msgspec
+
+from rolecall.core.product import Product
+from rolecall.core.routes import Ring
+from rolecall.local.readiness import Asker
+
+_ACTIVE = "ACTIVE"
+
+
+class _Member(msgspec.Struct):
+    id: str
+    state: str
+
+
+class _RingPage(msgspec.Struct):
+    shards: list[_Member] | None = None
 
 
 def members_of(page: str) -> dict[str, str]:
@@ -14,10 +32,34 @@ def members_of(page: str) -> dict[str, str]:
     return {member.id: member.state for member in members}
 
 
-class _Member(msgspec.Struct):
-    id: str
-    state: str
+def rings_of(product: Product, line: str, roles: Iterable[str]) -> tuple[Ring, ...]:
+    """List the rings that units with these roles are members of."""
+    own = frozenset(roles)
+    return tuple(
+        ring for ring in product.rings if ring.role in own and (not ring.lines or line in ring.lines)
+    )
 
 
-class _RingPage(msgspec.Struct):
-    shards: list[_Member] | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A unit and where its process and those of the others answer."""
+
+    unit: str
+    base: str
+    """Its own address, such as `http://127.1.2.3:3100`."""
+    others: tuple[str, ...]
+
+
+def heard_of(member: Member, rings: Iterable[Ring], asker: Asker) -> bool:
+    """Say whether every other process that has a page of a ring sees there what the member sees of itself.
+
+    A ring that it isn't active in by its own account has nothing to wait for.
+    """
+    for ring in rings:
+        if members_of(asker.ask(member.base + ring.path).text).get(member.unit) != _ACTIVE:
+            continue
+        for other in member.others:
+            answer = asker.ask(other + ring.path)
+            if answer.status == 200 and members_of(answer.text).get(member.unit) != _ACTIVE:
+                return False
+    return True

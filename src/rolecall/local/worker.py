@@ -13,7 +13,7 @@ from rolecall.core import changes, wire, worker
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.local import home as disk
-from rolecall.local import logs, processes
+from rolecall.local import logs, processes, rings
 from rolecall.local.home import Home
 from rolecall.local.processes import Running
 from rolecall.local.readiness import Answer, Asker
@@ -154,14 +154,26 @@ class WorkerHost:
         )
 
     def _settling(self, runs: Running) -> bool:
-        """Whether a process that was restarted with leave is too young for the next unit to go."""
+        """Whether a process was restarted with leave and the others haven't found it yet."""
         document = self.world.document
         grant = document.grants.get(self.place.unit) if document else None
         if document is None or grant is None or grant.digest != runs.identity:
             return False
         line = self.product.line(document.line)
-        needed = max((line.role(name).settle_s for name in line.expand(self.place.roles)), default=0)
-        return processes.age_s(runs) < needed
+        roles = line.expand(self.place.roles)
+        if processes.age_s(runs) < max((line.role(name).settle_s for name in roles), default=0):
+            return True
+        own = ready_url(self.product, self.place.address)
+        member = rings.Member(
+            unit=self.place.unit,
+            base=own.removesuffix(self.product.ready),
+            others=tuple(
+                url.removesuffix(self.product.ready)
+                for url, answer in self.world.answers.items()
+                if url != own and answer.status == 200
+            ),
+        )
+        return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.asker)
 
     def _problem(self, answer: Answer) -> str:
         if answer.status:

@@ -1,0 +1,57 @@
+"""Ring pages: who is a member, and who has heard of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from rolecall.core.routes import Ring
+from rolecall.local.readiness import Answer, Asker
+from rolecall.local.rings import Member, heard_of, members_of
+
+RING = Ring(role="write", path="/ring")
+ME = Member(unit="write-0", base="http://me", others=("http://one", "http://two"))
+
+
+class Pages(Asker):
+    """Answers with fixed ring pages: address to its members' states; others don't have the page."""
+
+    def __init__(self, pages: Mapping[str, Mapping[str, str] | None]) -> None:
+        super().__init__()
+        self._pages = {f"{base}/ring": members for base, members in pages.items()}
+
+    def ask(self, url: str, *, method: str = "GET", timeout_s: float = 3.0) -> Answer:  # noqa: ARG002
+        if url not in self._pages:
+            return Answer(404, "404 page not found")
+        return Answer(200, page(self._pages[url]))
+
+
+def page(members: Mapping[str, str] | None) -> str:
+    shards = [{"id": unit, "state": state} for unit, state in members.items()] if members else None
+    return json.dumps({"shards": shards, "now": "2026-01-01T00:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("pages", "heard"),
+    [
+        ({"http://me": {"write-0": "ACTIVE"}}, True),
+        ({"http://me": {"write-0": "ACTIVE"}, "http://one": {"write-0": "ACTIVE"}}, True),
+        ({"http://me": {"write-0": "ACTIVE"}, "http://one": {"write-0": "LEAVING"}}, False),
+        ({"http://me": {"write-0": "ACTIVE"}, "http://one": {"write-1": "ACTIVE"}}, False),
+        ({"http://me": {"write-0": "ACTIVE"}, "http://two": None}, False),
+        ({"http://me": {"write-1": "ACTIVE"}, "http://one": {}}, True),
+        ({"http://one": {}}, True),
+    ],
+)
+def test_a_member_is_heard_of(pages: Mapping[str, Mapping[str, str] | None], heard: bool):
+    """Only when each process that has the page sees what the member sees of itself."""
+    with Pages(pages) as asker:
+        assert heard_of(ME, (RING,), asker) is heard
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "[]", '{"shards": 3}'])
+def test_what_is_no_ring_page_has_no_members(text: str):
+    """A page in another form is an empty ring."""
+    assert members_of(text) == {}
