@@ -54,7 +54,7 @@ def run() -> list[Row]:
             specs = _specs(home)
             _rolecall(root, "down")
             bare.append(_by_hand(specs, root))
-            _rolecall(root, "down", "--purge")
+            _rolecall(root, "down", "--purge", "--yes")
     ratio = median(ours) / median(bare)
     return [
         Row(
