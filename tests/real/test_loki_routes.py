@@ -138,7 +138,8 @@ OPEN = (
     get(f"{API}/series", params={"match[]": SELECT["query"]}, holds=f'"job":"{JOB}"'),
     get(f"{API}/index/stats", params=SELECT, holds='"entries":2'),
     get(f"{API}/index/volume", params=SELECT, holds=f'"job":"{JOB}"'),
-    get(f"{API}/index/volume_range", params=SELECT, holds=f'"job":"{JOB}"'),
+    # One bucket: Loki reads buckets by whole seconds and leaves a second out between two of them.
+    get(f"{API}/index/volume_range", params={**SELECT, "step": "6h"}, holds=f'"job":"{JOB}"'),
     get(f"{API}/patterns", params=SELECT, holds='"status":"success"'),
     get(f"{API}/format_query", params={"query": '{ job= "a" }'}, holds='{job=\\"a\\"}'),
     get(f"{API}/detected_labels", holds='"job"'),
