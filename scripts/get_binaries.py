@@ -11,13 +11,14 @@ import sys
 from rolecall.core.products import PRODUCTS
 from rolecall.local.fetch import binaries, nginx_binary
 from rolecall.local.fetch.found import BinaryError, Found
-from rolecall.local.fetch.helpers import PEBBLE, PROMETHEUS, VERSITYGW
+from rolecall.local.fetch.helpers import NGINX_EXPORTER, PEBBLE, PROMETHEUS, VERSITYGW
 
 
 def main() -> int:
     """Return 3 when an executable that can be had everywhere couldn't."""
     failed = False
-    wanted = [*(product.binary for product in PRODUCTS.values()), PEBBLE, VERSITYGW, PROMETHEUS]
+    helpers = (PEBBLE, VERSITYGW, PROMETHEUS, NGINX_EXPORTER)
+    wanted = [*(product.binary for product in PRODUCTS.values()), *helpers]
     for binary in wanted:
         try:
             _show(binaries.locate(binary, progress=_say))

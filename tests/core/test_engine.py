@@ -27,7 +27,7 @@ def test_observe_decide_diff_apply():
     """What was observed is decided on, compared and carried out, in that order, once."""
     host = FakeHost("the world")
 
-    decision, actions = engine.reconcile(host, decide, diff)
+    _, decision, actions = engine.reconcile(host, decide, diff)
 
     assert decision == "decided on the world"
     assert actions == STEPS

@@ -14,6 +14,8 @@ from rolecall.core.products import PRODUCTS
 _SOURCE = Path(rolecall.__file__).parent
 _NAMES = re.compile(rf"\b({'|'.join(PRODUCTS)})(?![a-z])", re.IGNORECASE)
 _OTHERS_WORDS = {
+    "core/endpoints.py": "loki_push_api",  # Juju's name of an interface
+    "core/payloads/__init__.py": "loki_push_api",  # the same
     "core/telemetry.py": "pyroscope.",  # Alloy's name of its component that scrapes profiles
     "local/supervisor.py": '"loki"',  # Pebble's name of its kind of log target
 }

@@ -6,12 +6,13 @@ listed by the host that uses them. Finding, fetching and building is the host's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """A release asset of the project itself.
 
     `url`, `checksums` and `member` may hold `{version}` and `{arch}` (amd64, arm64).
@@ -26,8 +27,7 @@ class Release:
     """Address of the release's own checksum file, used for an architecture without a pin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoModule:
+class GoModule(Struct, frozen=True, kw_only=True):
     """A committed Go module (go.mod and a complete go.sum) that builds the executable."""
 
     folder: str
@@ -38,8 +38,7 @@ class GoModule:
     """What a build gives, where the module proxy does not serve the version of the release."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binary:
+class Binary(Struct, frozen=True, kw_only=True):
     """One executable and every place it may come from, in the order they are tried."""
 
     name: str
@@ -58,3 +57,13 @@ class Binary:
     """Text that the output of `identify` holds when this is the right program (Debian has another `loki`)."""
     package: str = ""
     """A Debian package that holds it as `usr/bin/NAME`; its version is then the package's, whatever it is."""
+
+
+# Three numbers and what may follow: neither go1.26.8 nor 127.0.0.1 is one.
+_VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?!\.?\d)(?:[-+~][\w.+~-]*)?)")
+
+
+def version_of(output: str) -> str:
+    """Return the version that an executable says it has, empty if none; Go's own does not count."""
+    match = _VERSION.search(output)
+    return match[1] if match else ""

@@ -7,82 +7,78 @@ nothing differs there is no action at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rolecall.core import coordinator, identity, telemetry, worker
+from msgspec import Struct
+
+from rolecall.core import identity
 from rolecall.core.model import Document, File, ProcessSpec, Report
 from rolecall.core.routes import Verb
 
+if TYPE_CHECKING:
+    # A hook of a worker's pays for no module of the coordinator's.
+    from rolecall.core import coordinator, telemetry, worker
 
-@dataclass(frozen=True, slots=True)
-class WriteFile:
+
+class WriteFile(Struct, frozen=True):
     """Write a file whole, atomically."""
 
     file: File
 
 
-@dataclass(frozen=True, slots=True)
-class StartProcess:
+class StartProcess(Struct, frozen=True):
     """Start a process that doesn't run."""
 
     spec: ProcessSpec
 
 
-@dataclass(frozen=True, slots=True)
-class RestartProcess:
+class RestartProcess(Struct, frozen=True):
     """Stop a process and start it with the new spec."""
 
     spec: ProcessSpec
 
 
-@dataclass(frozen=True, slots=True)
-class StopProcess:
+class StopProcess(Struct, frozen=True):
     """Stop a process and forget how it was started."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallUnit:
+class CallUnit(Struct, frozen=True):
     """Make one HTTP call to the unit's own process."""
 
     address: str
     verb: Verb
 
 
-@dataclass(frozen=True, slots=True)
-class PublishReport:
+class PublishReport(Struct, frozen=True):
     """Say how this unit is."""
 
     unit: str
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class PublishDocument:
+class PublishDocument(Struct, frozen=True):
     """Tell every worker what the cluster is to be."""
 
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyConfig:
+class VerifyConfig(Struct, frozen=True):
     """Ask the binary what it thinks of a config, and remember the answer."""
 
     digest: str
     config: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadGateway:
+class LoadGateway(Struct, frozen=True):
     """Test, write and load the gateway's config; the last good one stays when the test fails."""
 
     text: str
     serving: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardLogs:
+class ForwardLogs(Struct, frozen=True):
     """Have the supervisor forward the logs of all processes, or no longer."""
 
     target: telemetry.LogTarget | None
@@ -139,8 +135,7 @@ def _describe_coordinator(action: PublishDocument | VerifyConfig | LoadGateway) 
             return f"load the gateway for {', '.join(sorted(serving)) or 'no unit'}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoordinatorState:
+class CoordinatorState(Struct, frozen=True, kw_only=True):
     """What of the coordinator's desires is already so."""
 
     published: Document | None
@@ -164,8 +159,7 @@ def diff_coordinator(state: CoordinatorState, desired: coordinator.Desired) -> t
     return tuple(actions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerState:
+class WorkerState(Struct, frozen=True, kw_only=True):
     """What of a worker's desires is already so."""
 
     unit: str
@@ -197,8 +191,7 @@ def _process(state: WorkerState, wanted: ProcessSpec | None) -> tuple[Action, ..
     return (RestartProcess(wanted),) if has.spec != wanted else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchState:
+class WatchState(Struct, frozen=True, kw_only=True):
     """What of a cluster's watch is already so."""
 
     logs: telemetry.LogTarget | None
@@ -215,6 +208,8 @@ def diff_watch(state: WatchState, desired: telemetry.Watch) -> tuple[Action, ...
     ]
     if desired.logs != state.logs:
         actions.append(ForwardLogs(desired.logs))
+    from rolecall.core import telemetry
+
     wanted = {spec.name: spec for spec in desired.processes}
     for name in telemetry.AGENTS:
         spec, has = wanted.get(name), state.kept.get(name)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import Struct
+
 from rolecall.core import choices, coherence, gateway, identity, nginx, roles, rollout, telemetry
 from rolecall.core.model import (
     Choices,
@@ -66,12 +68,17 @@ class Observed:
     published: Document | None = None
     verified: Mapping[str, str] = field(default_factory=dict[str, str])
     """Digest of a candidate to what the binary said of it; empty text: it is good."""
+    held: tuple[str, ...] | None = None
+    """Units that the leading coordinator holds back, for one that follows; None: this one leads."""
+    paused: bool = False
+    """Whether the administrator wants no further unit to restart."""
+    authority: str = ""
+    """Certificate of the authority that signed the object store's, for every worker; empty: none."""
     problems: tuple[Problem, ...] = ()
     """What the host found: settings that were refused, a store that doesn't answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desired:
+class Desired(Struct, frozen=True, kw_only=True):
     """What a coordinator wants to be so."""
 
     document: Document | None
@@ -106,6 +113,8 @@ def decide(product: Product, observed: Observed) -> Decision:
     # A spare unit gets no requests, and nobody waits for it.
     active = replace(cluster, units=tuple(unit for unit in cluster.units if unit not in spare))
     document, planned = _document(product, line, active, observed, base)
+    if observed.held is not None:
+        planned = replace(planned, held=observed.held)
     text, serving = _gateway(product, line, active, observed, planned)
     problems = (
         *wishes,
@@ -113,7 +122,7 @@ def decide(product: Product, observed: Observed) -> Decision:
         *coherence.judge_units(line, active),
         *coherence.judge_spare(product, spare),
         *refused,
-        *_progress(planned),
+        *_progress(planned, paused=observed.paused),
     )
     return Decision(
         verdict=verdict_of(problems),
@@ -175,6 +184,7 @@ def _base(
         config=identity.render_config(product, blueprint),
         runtime=identity.render_runtime(product, blueprint),
         secret=observed.secret,
+        authority=observed.authority,
         choices=blueprint.choices,
         environment={
             **product.environment,
@@ -227,6 +237,7 @@ def _document(
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
+            paused=observed.paused,
         )
     )
     held = tuple(name for name in planned.held if name not in observed.front.serving)
@@ -248,9 +259,11 @@ def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> d
     return {name: digests[kind] for name, kind in kinds.items() if kind in digests}
 
 
-def _progress(planned: rollout.Rollout) -> tuple[Problem, ...]:
+def _progress(planned: rollout.Rollout, *, paused: bool) -> tuple[Problem, ...]:
     if not planned.remaining:
         return ()
+    if paused:
+        return (_paused(planned),)
     now = f"{', '.join(planned.held)} now" if planned.held else ""
     waits = f"waiting for {', '.join(planned.waits_for)}" if planned.waits_for else ""
     return (
@@ -262,6 +275,16 @@ def _progress(planned: rollout.Rollout) -> tuple[Problem, ...]:
             severity=Severity.WAITING,
             facts=tuple(("unit", name) for name in planned.remaining),
         ),
+    )
+
+
+def _paused(planned: rollout.Rollout) -> Problem:
+    return Problem(
+        code="rollout-paused",
+        text=f"cannot go on with the rollout: it is paused, and {len(planned.remaining)} units remain",
+        remedy="resume it",
+        severity=Severity.WARNING,
+        facts=tuple(("unit", name) for name in planned.remaining),
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line
 from rolecall.core.routes import Access, Listener, Match, Protocol, Route
@@ -20,8 +22,7 @@ _SLACK_S = 15
 """How much longer than the product the gateway waits, so that the product's own answer wins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Server:
+class Server(Struct, frozen=True, kw_only=True, order=True):
     """One unit that may get requests."""
 
     unit: str
@@ -46,6 +47,10 @@ class Options:
     key: str = ""
     peers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Role to the unit that was chosen for it."""
+    tells: bool = False
+    """Whether it says, at `/gateway`, which config it follows and which units it sends to."""
+    status_port: int = 0
+    """Port of a listener that only this machine reaches, with nginx's own counters; 0: none."""
 
     def __post_init__(self) -> None:
         """Refuse what could only fail open or not at all start."""
@@ -70,8 +75,7 @@ def options_of(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
+class Upstream(Struct, frozen=True, kw_only=True):
     """Units that share the requests of one role."""
 
     name: str
@@ -83,8 +87,7 @@ class Upstream:
     """Units that get requests only while no server answers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """An answer that the gateway gives by itself, because no unit may or can."""
 
     status: int
@@ -106,8 +109,7 @@ _CLOSED = Refusal(
 _NOBODY = Refusal(status=503, code="no-unit-ready", text="no unit is ready")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(Struct, frozen=True, kw_only=True):
     """One path of a listener and what becomes of its requests."""
 
     path: str
@@ -132,8 +134,7 @@ class Location:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """One address and port on which the gateway answers."""
 
     name: str
@@ -144,8 +145,7 @@ class Endpoint:
     """In the product's order; paths that none of them matches are unlisted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
+class Gateway(Struct, frozen=True, kw_only=True):
     """All that the gateway does."""
 
     title: str
@@ -161,10 +161,19 @@ class Gateway:
     admin_file: str
     certificate: str
     key: str
+    tells: bool = False
+    """Whether the main endpoint says at `/gateway` which config it follows and which units it sends to."""
+    status_port: int = 0
+    """Port of the listener for nginx's own counters; 0: none."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units that may get requests."""
+        members = (server for one in self.upstreams for server in (*one.servers, *one.backups))
+        return tuple(sorted({server.unit for server in members}))
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
+class _Pool(Struct, frozen=True):
     """The name of an upstream, before it is known whether a location uses it."""
 
     role: str
@@ -179,8 +188,7 @@ class _Pool:
         return "-".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(Struct, frozen=True):
     """The input of `build` in its canonical order."""
 
     product: Product
@@ -218,6 +226,8 @@ def build(
         admin_file=options.admin_file if options.admin else "",
         certificate=options.certificate,
         key=options.key,
+        tells=options.tells,
+        status_port=options.status_port,
     )
 
 

@@ -104,6 +104,8 @@ def identity(product: Product, document: Document, roles: tuple[str, ...], resta
         "environment": dict(document.environment),
         "secret": document.secret,
         "restarts": restarts,
+        # A process reads the authority's certificate once; where there is none, nothing is added.
+        **({"authority": document.authority} if document.authority else {}),
     }
     return digest_of(json.dumps(facts, sort_keys=True, default=str))
 

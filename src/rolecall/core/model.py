@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from msgspec import Struct
+
 
 class Severity(IntEnum):
     """How much a problem matters; the lowest value is told first."""
@@ -22,8 +24,7 @@ class Severity(IntEnum):
     """The cluster serves, but something deserves a look."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One named reason with its facts and what to do about it."""
 
     code: str
@@ -39,8 +40,7 @@ class Problem:
         return f"{self.text}; {self.remedy}" if self.remedy else self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Every problem of a cluster, most severe first."""
 
     problems: tuple[Problem, ...] = ()
@@ -95,8 +95,7 @@ class S3:
     path_style: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+class Directory(Struct, frozen=True, kw_only=True):
     """A directory that every unit of the cluster can write: one machine, or a shared mount."""
 
     path: str
@@ -105,16 +104,14 @@ class Directory:
 ObjectStore = S3 | Directory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """The two keys of an S3 account."""
 
     access_key: Secret
     secret_key: Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
+class Telemetry(Struct, frozen=True, kw_only=True):
     """Where a cluster sends what it tells of itself; an empty address: nowhere."""
 
     cluster: str = ""
@@ -157,7 +154,8 @@ class Report:
     problem: str = ""
     """Why the process isn't ready, in one line, when the worker knows."""
     revision: int = 0
-    """The newest document this report was made with; older than a grant means: not yet known."""
+    """The document whose leave for this unit the report was made with; older than its leave means: not yet
+    known."""
     leaving: bool = False
     """The administrator has asked for this unit to go."""
 
@@ -212,8 +210,7 @@ class Cluster:
         return tuple(u for u in self.units if role in u.roles and not u.report.leaving)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class Deployment(Struct, frozen=True, kw_only=True):
     """What tells one cluster from every other."""
 
     name: str
@@ -270,6 +267,8 @@ class Document:
     """Variables every process of the group gets; none of them secret."""
     restarts: Mapping[str, int] = field(default_factory=dict[str, int])
     """Unit to the number of restarts that were asked for by hand."""
+    authority: str = ""
+    """PEM certificate of the authority that signed the object store's; empty: the system knows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

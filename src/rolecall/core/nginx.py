@@ -6,12 +6,23 @@ Decides nothing about who serves what; that is `gateway.py`. How a single path i
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from rolecall.core.gateway import UNLISTED, Endpoint, Gateway, Refusal, Upstream
-from rolecall.core.nginx_locations import CROOKED, build_location, health, refuse, set_headers, wrong_method
+from rolecall.core.nginx_locations import (
+    CROOKED,
+    MARK,
+    build_location,
+    health,
+    refuse,
+    set_headers,
+    wrong_method,
+)
 from rolecall.core.nginx_text import Comment, Node, block, simple, write
 from rolecall.core.routes import Match, Protocol
 
@@ -19,11 +30,12 @@ from rolecall.core.routes import Match, Protocol
 # location to send them to, and nginx's own page stays.
 _OWN_ERRORS = ("401", "403", "413", "494", "500", "501", "502", "503", "504")
 
+_MARKED = re.compile(r'"config\\?": ?\\?"([0-9a-f]{16})')
+
 _NO_TLS = Refusal(status=400, code="no-tls", text="this port speaks TLS only")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Struct, frozen=True, kw_only=True):
     """What the nginx at hand understands."""
 
     http2_directive: bool
@@ -56,6 +68,17 @@ class Paths:
 
 def render(gateway: Gateway, *, dialect: Dialect, paths: Paths) -> str:
     """Render the whole nginx.conf."""
+    text = _text(gateway, dialect, paths)
+    return text.replace(MARK, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def mark_of(text: str) -> str:
+    """Return what the nginx that follows this config says of it at `/gateway`; empty if it says nothing."""
+    found = _MARKED.search(text)
+    return found.group(1) if found else ""
+
+
+def _text(gateway: Gateway, dialect: Dialect, paths: Paths) -> str:
     return write(
         (
             Comment(f"The gateway of {gateway.title}, written by Rolecall."),
@@ -70,6 +93,7 @@ def render(gateway: Gateway, *, dialect: Dialect, paths: Paths) -> str:
                     *_maps(gateway),
                     *(node for upstream in gateway.upstreams for node in _upstream(upstream)),
                     *(node for one in gateway.endpoints for node in _server(gateway, one, dialect)),
+                    *_counters(gateway),
                 ),
             ),
         )
@@ -212,6 +236,28 @@ def _server(gateway: Gateway, endpoint: Endpoint, dialect: Dialect) -> Iterable[
     yield Comment()
     yield Comment(f"Listener {endpoint.name}.")
     yield block("server", body=body)
+
+
+def _counters(gateway: Gateway) -> Iterable[Node]:
+    """Show nginx's own counters to its exporter, and to nobody on another machine.
+
+    See https://nginx.org/en/docs/http/ngx_http_stub_status_module.html.
+    """
+    if not gateway.status_port:
+        return
+    address = gateway.endpoints[0].address
+    allowed = (simple("allow", one) for one in dict.fromkeys((address, "127.0.0.1")))
+    body = (simple("stub_status"), *allowed, simple("deny", "all"))
+    yield Comment()
+    yield Comment("nginx's own counters, for its exporter.")
+    yield block(
+        "server",
+        body=(
+            simple("listen", _at(address, gateway.status_port)),
+            block("location", "=", "/status", body=body),
+            block("location", "/", body=(refuse(UNLISTED),)),
+        ),
+    )
 
 
 def _listen(gateway: Gateway, endpoint: Endpoint, dialect: Dialect) -> Iterable[Node]:

@@ -19,6 +19,9 @@ from rolecall.core.routes import Match, Protocol
 
 _TAIL_TIMEOUT = "1h"
 
+MARK = "@config@"
+"""Stands for the digest of the config in its own text."""
+
 # `//` that one side merges, `.` and `..` in any spelling, and a root that is an encoded slash.
 CROOKED = r"~*^(?:/%2f|[^?]*(?:/|%2f)(?:(?<=/)/|(?:\.|%2e){1,2}(?:[/?#]|%2f|$)))"
 """Key of `$crooked`: the paths, as the client wrote them, that no location may pass on."""
@@ -120,7 +123,7 @@ def wrong_method(methods: tuple[str, ...]) -> str:
 
 
 def health(gateway: Gateway) -> Iterable[Node]:
-    """Answer for nginx itself on `/healthz` and for the cluster on `/readyz`."""
+    """Answer for nginx itself on `/healthz`, for the cluster on `/readyz`, for the config on `/gateway`."""
     yield block("location", "=", "/healthz", body=(simple("return", "200", _json({"status": "ok"})),))
     ready = simple("return", "200", _json({"status": "ready"}))
     if gateway.missing:
@@ -129,3 +132,6 @@ def health(gateway: Gateway) -> Iterable[Node]:
         answer = {"error": text, "code": "cluster-not-ready", "roles": list(gateway.missing)}
         ready = simple("return", "503", _json(answer))
     yield block("location", "=", "/readyz", body=(ready,))
+    if gateway.tells:
+        told = {"config": MARK, "units": list(gateway.units)}
+        yield block("location", "=", "/gateway", body=(simple("return", "200", _json(told)),))

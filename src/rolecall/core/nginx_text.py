@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _BARE = re.compile(r"""[^\s;{}"'\\#][^\s;{}"'\\]*""")
 _ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """One directive; with a block when `body` is not None."""
 
     name: str
@@ -19,8 +19,7 @@ class Directive:
     body: tuple[Node, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """One line for the reader; empty: a blank line."""
 
     text: str = ""

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
 
+from msgspec import Struct
+
 from rolecall.core.binary import Binary
+from rolecall.core.charm import Charm
 from rolecall.core.model import Choices, Deployment, ObjectStore, Problem
 from rolecall.core.roles import Line
 from rolecall.core.routes import Check, Listener, Port, Ring, Route, Verb
-from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
 
@@ -32,8 +35,7 @@ class Kind(StrEnum):
     LIST = "list"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """One setting that an administrator may write under `settings:`."""
 
     name: str
@@ -168,6 +170,7 @@ class Product:
     """Variables that make its processes send their own traces: `{otlp}` is the base of OTLP over HTTP,
     `{jaeger}` the address of a Jaeger collector, `{labels}` what tells them from all others."""
     datasource: Datasource | None = None
+    card: Card | None = None
     tenant: str = "anonymous"
     """The tenant that everything belongs to while tenancy is off."""
     ready: str = "/ready"
@@ -178,6 +181,8 @@ class Product:
     max_body: str = "10m"
     """Largest request that the product itself accepts, in nginx's notation."""
     query_timeout_s: int = 300
+    charm: Charm | None = None
+    """What its charms are called and have; None: it has none."""
 
     def line(self, name: str) -> Line:
         """Return the line of that name; empty means the default. Raises KeyError."""

@@ -8,9 +8,9 @@ more). A meta-role is expanded here into its roles, unless the binary can only d
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
+
+from msgspec import Struct
 
 from rolecall.core.model import Problem
 
@@ -30,8 +30,7 @@ class Combine(StrEnum):
     ONE = "one"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class Role(Struct, frozen=True, kw_only=True):
     """One role of a product."""
 
     name: str
@@ -60,8 +59,7 @@ class Role:
         return self.targets or (self.name,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetaRole:
+class MetaRole(Struct, frozen=True, kw_only=True):
     """A named set of roles."""
 
     name: str
@@ -72,8 +70,7 @@ class MetaRole:
     """How long that process may take to end, where it isn't the longest of its roles; 0: it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joint:
+class Joint(Struct, frozen=True, kw_only=True):
     """A set of roles that the binary runs wrongly when it is told them one by one, and what to tell it."""
 
     roles: tuple[str, ...]
@@ -82,8 +79,7 @@ class Joint:
     """Arguments that such a process needs beside its targets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """The roles of one version line of a product."""
 
     name: str
@@ -183,6 +179,9 @@ def problems_of(line: Line, product: str, group: str, names: Iterable[str]) -> t
 
 
 def _unknown(line: Line, product: str, group: str, name: str) -> Problem:
+    # Hooks import this module, and hardly ever get here.
+    from difflib import get_close_matches
+
     close = get_close_matches(name, line.names, n=1)
     hint = f'did you mean "{close[0]}"? ' if close else ""
     return Problem(

@@ -24,6 +24,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from rolecall.core.model import LEAVE, Grant, Unit
 from rolecall.core.roles import Line
 
@@ -43,8 +45,7 @@ class Rollout:
     """Units whose readiness the next leave waits for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """All that a plan depends on."""
 
     line: Line
@@ -57,6 +58,8 @@ class Situation:
     """Units that at least one gateway still sends to."""
     revision: int
     """Number of the document that new grants will be published with."""
+    paused: bool = False
+    """Whether no unit that is ready gets a new leave; those on their way go on."""
 
 
 def plan(now: Situation) -> Rollout:
@@ -68,7 +71,7 @@ def plan(now: Situation) -> Rollout:
     fallen = tuple(unit for unit in now.units if not unit.ready and unit.id not in on_their_way)
     waiting = [unit for unit in _in_order(now) if unit.id not in on_their_way]
     chosen = [unit for unit in waiting if not unit.ready]
-    if not fallen and not on_their_way:
+    if not fallen and not on_their_way and not now.paused:
         chosen.extend(_batch(now, waiting))
     grants = _kept(now, units, on_their_way, fallen)
     for unit in chosen:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Access(StrEnum):
@@ -30,8 +32,7 @@ class Match(StrEnum):
     REGEX = "regex"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """One documented path of a product and the roles that serve it."""
 
     path: str
@@ -86,8 +87,7 @@ def admin_routes(
     return tuple(replace(route, access=Access.ADMIN) for route in routes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
+class Port(Struct, frozen=True, kw_only=True):
     """One port of a product's processes."""
 
     name: str
@@ -96,8 +96,7 @@ class Port:
     """Roles that listen on it; empty: all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Listener(Struct, frozen=True, kw_only=True):
     """One port on which the gateway answers."""
 
     name: str
@@ -106,10 +105,11 @@ class Listener:
     """HTTP/2 without TLS: needs a port of its own, because nginx 1.22 cannot do both on one."""
     receiver: str = ""
     """Value of the product setting `receivers` that opens it; empty: always open."""
+    protocol: str = ""
+    """What integrations call the protocol that it takes telemetry in by, such as `otlp_grpc`; empty: none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
+class Verb(Struct, frozen=True, kw_only=True):
     """One HTTP call of a lifecycle, to a unit's own address."""
 
     method: str
@@ -118,8 +118,7 @@ class Verb:
     """The unit needs one of these roles for the call to exist."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
+class Ring(Struct, frozen=True, kw_only=True):
     """A page that lists the members of a ring as JSON."""
 
     role: str
@@ -129,8 +128,15 @@ class Ring:
     """Version lines that serve it there; empty: all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Answer(Struct, frozen=True):
+    """What a process said to a request."""
+
+    status: int
+    """HTTP status; 0 when nobody answered."""
+    text: str
+
+
+class Call(Struct, frozen=True, kw_only=True):
     """One HTTP request of a check."""
 
     method: str
@@ -141,8 +147,7 @@ class Call:
     """Gateway listener it goes to; empty: the main one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """A write through the gateway and the read that must give it back."""
 
     write: Call

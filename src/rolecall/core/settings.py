@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from types import MappingProxyType
 from typing import cast
+
+from msgspec import Struct
 
 from rolecall.core.model import Problem
 from rolecall.core.product import Kind, Product, Setting, Settings
@@ -76,19 +77,31 @@ def table(product: Product) -> tuple[Setting, ...]:
     return (*COMMON, *product.settings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """Settings that can be used, and what was wrong with the rest."""
 
     settings: Settings
     problems: tuple[Problem, ...] = ()
 
 
-def parse(product: Product, raw: Mapping[str, object], *, where: str = "settings") -> Parsed:
-    """Parse the settings of one cluster; `where` names the place for messages."""
+def parse(
+    product: Product,
+    raw: Mapping[str, object],
+    *,
+    where: str = "settings",
+    places: Mapping[str, str] = MappingProxyType({}),
+) -> Parsed:
+    """Parse the settings of one cluster.
+
+    `where` names the place for messages, `places` that of a setting that is written somewhere else.
+    """
     specs = {spec.name: spec for spec in table(product)}
     values: dict[str, object] = {name: spec.default for name, spec in specs.items()}
     problems: list[Problem] = []
+
+    def place(name: str) -> str:
+        return places.get(name, f"{where}.{name}")
+
     for name in sorted(raw):
         spec = specs.get(name)
         if spec is None:
@@ -97,26 +110,24 @@ def parse(product: Product, raw: Mapping[str, object], *, where: str = "settings
         try:
             values[name] = _PARSERS[spec.kind](raw[name], spec)
         except ValueError as error:
-            problems.append(_refused(f"{where}.{name}", raw[name], str(error)))
+            problems.append(refused(place(name), raw[name], str(error)))
     known = tuple(line.name for line in product.lines)
     if values["line"] not in ("", *known):
         fact = f"{product.name} is known on line {', '.join(known)}; use one"
-        problems.append(_refused(f"{where}.line", values["line"], fact))
+        problems.append(refused(place("line"), values["line"], fact))
         values["line"] = specs["line"].default
     settings = Settings(values=values)
-    problems.extend(_trespasses(product, settings, where))
+    problems.extend(_trespasses(product, settings, place("config-overrides")))
     return Parsed(settings=settings, problems=tuple(problems))
 
 
-def _trespasses(product: Product, settings: Settings, where: str) -> tuple[Problem, ...]:
+def _trespasses(product: Product, settings: Settings, place: str) -> tuple[Problem, ...]:
     """List the overrides of keys that are protected."""
     problems: list[Problem] = []
     for path in dotted(settings.tree("config-overrides")):
         for key, reason in product.protected.items():
             if path == key or path.startswith(f"{key}."):
-                problems.append(
-                    _refused(f"{where}.config-overrides.{path}", None, f"{reason}; take the key out")
-                )
+                problems.append(refused(f"{place}.{path}", None, f"{reason}; take the key out"))
     return tuple(problems)
 
 
@@ -133,6 +144,9 @@ def dotted(tree: Mapping[str, object], prefix: str = "") -> tuple[str, ...]:
 
 
 def _unknown(where: str, name: str, names: tuple[str, ...]) -> Problem:
+    # Hooks import this module, and hardly ever get here.
+    from difflib import get_close_matches
+
     close = get_close_matches(name, names, n=1)
     hint = f'did you mean "{close[0]}"? ' if close else ""
     return Problem(
@@ -143,7 +157,8 @@ def _unknown(where: str, name: str, names: tuple[str, ...]) -> Problem:
     )
 
 
-def _refused(place: str, value: object, reason: str) -> Problem:
+def refused(place: str, value: object, reason: str) -> Problem:
+    """Say that the value at a place can't be used; `reason` is "fact; remedy"."""
     fact, _, remedy = reason.partition("; ")
     shown = "" if value is None else f" {value!r}:"
     return Problem(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from rolecall.core.tree import Tree
 
@@ -22,8 +23,7 @@ class Signal(StrEnum):
     ALERTS = "alerts"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class Intake(Struct, frozen=True, kw_only=True):
     """Where the gateway takes in a signal of others."""
 
     signal: Signal
@@ -39,8 +39,7 @@ def _no_links(_: Mapping[Signal, str]) -> Tree:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Datasource:
+class Datasource(Struct, frozen=True, kw_only=True):
     """How Grafana reads this product."""
 
     type: str
@@ -48,3 +47,17 @@ class Datasource:
     """What Grafana needs after the gateway's address."""
     data: Callable[[Mapping[Signal, str]], Tree] = _no_links
     """The `jsonData`: from the uid of each signal's datasource, as far as there is one, to its links."""
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """How a product is shown on a page that lists what is deployed."""
+
+    icon: str
+    """Name of a Material Design icon (https://pictogrammers.com/library/mdi/)."""
+    summary: str
+    docs: str
+    """Where its HTTP API is described."""
+    page: str = ""
+    """What people open after the gateway's address; empty: it has no pages."""
+    apis: Mapping[str, str] = field(default_factory=dict[str, str])
+    """A title to what programs need after the gateway's address."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.core import fragments, identity
 from rolecall.core.model import File, Problem, ProcessSpec, Severity, Telemetry
@@ -26,8 +27,7 @@ _PROFILES_PORT = 12345
 _SCRAPE = "15s"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taker:
+class Taker(Struct, frozen=True, kw_only=True):
     """A cluster that may take signals in."""
 
     product: Product
@@ -82,8 +82,7 @@ def variables(product: Product, telemetry: Telemetry) -> dict[str, str]:
     return sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class Watched(Struct, frozen=True, kw_only=True):
     """One unit that is watched."""
 
     unit: str
@@ -91,16 +90,14 @@ class Watched:
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+class Agent(Struct, frozen=True, kw_only=True):
     """An agent's executable."""
 
     path: str
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """All that a cluster's watch depends on."""
 
     product: Product
@@ -114,16 +111,14 @@ class View:
     alloy: Agent | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogTarget:
+class LogTarget(Struct, frozen=True, kw_only=True):
     """Where the supervisor forwards the logs of all its processes, and with which labels."""
 
     location: str
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Watch(Struct, frozen=True, kw_only=True):
     """What watches a cluster."""
 
     logs: LogTarget | None

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from msgspec import Struct
+
 from rolecall.core import identity
 from rolecall.core.fragments import UNIT
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
@@ -27,6 +29,8 @@ class Paths:
     config: str
     data: str
     credentials: str
+    authority: str = ""
+    """Where the config says that the authority of the object store's certificate is; empty: nowhere."""
 
     @property
     def runtime(self) -> str:
@@ -34,8 +38,7 @@ class Paths:
         return f"{self.data}/runtime.yaml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class Process(Struct, frozen=True, kw_only=True):
     """What the host sees of the worker's process."""
 
     spec: ProcessSpec | None = None
@@ -55,6 +58,8 @@ class Observed:
     roles: tuple[str, ...]
     paths: Paths
     leaving: bool = False
+    dismissed: bool = False
+    """Whether the host takes the unit away now, whatever the coordinator has said."""
     zone: str = ""
     document: Document | None = None
     credentials: Credentials | None = None
@@ -77,7 +82,7 @@ def decide(product: Product, observed: Observed) -> Desired:
     """Decide one cycle of a worker."""
     document, process = observed.document, observed.process
     if document is None:
-        return _unchanged(observed)
+        return _gone(observed) if observed.dismissed else _unchanged(observed)
     refusal = _refused_document(product, document)
     if refusal:
         return _unchanged(replace(observed, document=None), refusal)
@@ -93,6 +98,11 @@ def decide(product: Product, observed: Observed) -> Desired:
     if refusals:
         return replace(_unchanged(observed, str(refusals[0])), files=_live_files(observed, document))
     return _following(observed, document, wanted)
+
+
+def _gone(observed: Observed) -> Desired:
+    """End without a document: there is nobody left to hand anything over to."""
+    return Desired(report=_report(observed, ""))
 
 
 def _unchanged(observed: Observed, problem: str = "") -> Desired:
@@ -129,6 +139,8 @@ def _refused_document(product: Product, document: Document) -> str:
 
 def _may_leave(observed: Observed, document: Document, wanted: ProcessSpec) -> bool:
     """Whether this unit is to go and may."""
+    if observed.dismissed:
+        return True
     if not observed.leaving or observed.process.spec is None:
         return observed.leaving
     grant = document.grants.get(observed.unit)
@@ -193,6 +205,8 @@ def _spec(product: Product, line: Line, observed: Observed, document: Document) 
 def _live_files(observed: Observed, document: Document) -> tuple[File, ...]:
     """Build the files that take effect without a restart, or whose newest content is the right one anyway."""
     files = (File(path=observed.paths.runtime, content=document.runtime),)
+    if document.authority and observed.paths.authority:
+        files = (*files, File(path=observed.paths.authority, content=document.authority))
     if observed.credentials is None:
         return files
     return (*files, credentials_file(observed.paths.credentials, observed.credentials))
@@ -214,7 +228,7 @@ def credentials_file(path: str, credentials: Credentials) -> File:
 def _report(observed: Observed, running: str, problem: str = "") -> Report:
     process = observed.process
     runs = running if process.running else ""
-    if observed.leaving:
+    if observed.leaving or observed.dismissed:
         phase = Phase.DRAINING if process.running else Phase.DRAINED
     else:
         phase = Phase.RUNNING if process.ready else Phase.STARTING
@@ -226,6 +240,16 @@ def _report(observed: Observed, running: str, problem: str = "") -> Report:
         ready=process.ready and bool(runs),
         phase=phase,
         problem=problem or ("" if process.ready else process.problem),
-        revision=observed.document.revision if observed.document else 0,
+        revision=_answered(observed),
         leaving=observed.leaving,
     )
+
+
+def _answered(observed: Observed) -> int:
+    """Return the document of the leave that this report knows of; 0: there is none.
+
+    A document without a leave for this unit needs no answer: if each one were answered by everybody, a
+    rollout of n units would be n times n reports.
+    """
+    grant = observed.document.grants.get(observed.unit) if observed.document else None
+    return grant.revision if grant else 0

@@ -18,6 +18,7 @@ from rolecall.core.model import (
     Report,
     Unit,
 )
+from rolecall.core.rings import members_of
 from rolecall.core.routes import Ring
 from rolecall.local import home as disk
 from rolecall.local import processes, register
@@ -26,7 +27,6 @@ from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
-from rolecall.local.rings import members_of
 from rolecall.local.supervisor import Supervisor
 from rolecall.local.telemetry import WatchHost, view
 from rolecall.local.tools import Tools
@@ -198,11 +198,14 @@ class LocalCluster:
         self, places: tuple[Place, ...], refused: list[GatewayError]
     ) -> tuple[coordinator.Decision, tuple[changes.Action, ...]]:
         host = replace(self._coordinator(places), refused=refused)
-        return engine.reconcile(host, partial(coordinator.decide, self.spec.product), host.diff)
+        _, decision, actions = engine.reconcile(
+            host, partial(coordinator.decide, self.spec.product), host.diff
+        )
+        return decision, actions
 
     def _reconcile_worker(self, place: Place, world: World) -> tuple[changes.Action, ...]:
         host = self._worker(place, world)
-        desired, actions = engine.reconcile(host, partial(worker.decide, self.spec.product), host.diff)
+        _, desired, actions = engine.reconcile(host, partial(worker.decide, self.spec.product), host.diff)
         if place.leaving and desired.report.phase is Phase.DRAINED and not actions:
             register.release(self.home, place.unit)
         return actions

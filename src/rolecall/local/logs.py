@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rolecall.core import loglines
+
 _LINE = re.compile(r"^\S+ \[(?P<unit>[^\]]+)\] (?P<text>.*)$")
-_ERROR = re.compile(r"level=(error|fatal)|\bpanic:|\[emerg\]|^error|failed parsing config", re.IGNORECASE)
-_MESSAGE = re.compile(r'\b(?:err|error|msg)="((?:[^"\\]|\\.)*)"')
 _TAIL_BYTES = 256 * 1024
 
 
@@ -33,19 +33,8 @@ def wanted(line: str, unit: str) -> bool:
 
 def last_error(log: Path, unit: str) -> str:
     """Return the last line in which a unit's process says what is wrong; empty when there is none."""
-    for line in reversed(_tail(log)):
-        match = _LINE.match(line)
-        if match is None or match["unit"] != unit or not _ERROR.search(match["text"]):
-            continue
-        return _essence(match["text"])
-    return ""
-
-
-def _essence(text: str) -> str:
-    found: list[str] = _MESSAGE.findall(text)
-    # The `err` comes after the `msg`; a Go stack follows the first line of it.
-    message = found[-1].encode().decode("unicode_escape", errors="replace") if found else text
-    return message.splitlines()[0][:300]
+    matches = (_LINE.match(line) for line in _tail(log))
+    return loglines.last_error([match["text"] for match in matches if match and match["unit"] == unit])
 
 
 def _tail(log: Path) -> list[str]:

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 
 import httpx2
 
+from rolecall.core.routes import Answer
+
 _ANSWER_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a process said."""
-
-    status: int
-    """HTTP status; 0 when nobody answered."""
-    text: str
 
 
 class Asker:

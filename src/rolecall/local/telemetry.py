@@ -82,7 +82,7 @@ class WatchHost:
 
     def reconcile(self) -> tuple[changes.Action, ...]:
         """Bring about what should watch the cluster; return what was done."""
-        _, actions = engine.reconcile(self, partial(_decide, self.view), self.diff)
+        _, _, actions = engine.reconcile(self, partial(_decide, self.view), self.diff)
         return actions
 
 

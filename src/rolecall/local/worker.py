@@ -9,14 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from rolecall.core import changes, wire, worker
+from rolecall.core import changes, rings, wire, worker
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
+from rolecall.core.routes import Answer
 from rolecall.local import home as disk
-from rolecall.local import logs, processes, rings
+from rolecall.local import logs, processes
 from rolecall.local.home import Home
 from rolecall.local.processes import Running
-from rolecall.local.readiness import Answer, Asker
+from rolecall.local.readiness import Asker
 from rolecall.local.supervisor import Supervisor
 
 _FLUSH_S = 120.0
@@ -173,7 +174,7 @@ class WorkerHost:
                 if url != own and answer.status == 200
             ),
         )
-        return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.asker)
+        return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.asker.ask)
 
     def _problem(self, answer: Answer) -> str:
         if answer.status:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rolecall.core import fragments
+from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
+from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Joint, Keeps, Line, MetaRole, Role
@@ -28,7 +29,7 @@ from rolecall.core.routes import (
     admin_routes,
     open_routes,
 )
-from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
 _TENANT = "fake"
@@ -312,6 +313,65 @@ def _links(uids: Mapping[Signal, str]) -> Tree:
     return {"derivedFields": [field]}
 
 
+_CHARM = Charm(
+    container="loki",
+    image="docker.io/grafana/loki",
+    binary="/usr/bin/loki",
+    storage=Storage(
+        name="loki-persisted",
+        path="/var/lib/loki",
+        summary="The log of writes, the index on its way to the bucket, and caches.",
+    ),
+    options=(
+        Option(
+            name="ingestion-rate-mb",
+            kind=OptionKind.INT,
+            default=4,
+            summary="MB of log lines that a tenant, and any one of its streams, may send in a second",
+            setting="limits",
+            convert=option_values.keys("ingestion_rate_mb", "per_stream_rate_limit", form="{}MB"),
+        ),
+        Option(
+            name="ingestion-burst-size-mb",
+            kind=OptionKind.INT,
+            default=15,
+            summary="MB of log lines that a tenant, and any one of its streams, may send at once",
+            setting="limits",
+            convert=option_values.keys("ingestion_burst_size_mb", "per_stream_rate_limit_burst", form="{}MB"),
+        ),
+        Option(
+            name="max-global-streams-per-user",
+            kind=OptionKind.INT,
+            default=5000,
+            summary="active streams that a tenant may have; 0 is no limit",
+            setting="limits",
+            convert=option_values.keys("max_global_streams_per_user", least=0),
+        ),
+        Option(
+            name="retention-period",
+            kind=OptionKind.INT,
+            default=15,
+            summary="how many days logs are kept; 0 keeps them for ever",
+            setting="retention",
+            convert=option_values.days,
+            express=option_values.in_days,
+        ),
+        Option(
+            name="reporting_enabled",
+            kind=OptionKind.BOOLEAN,
+            default=False,
+            summary="whether Loki reports anonymous usage to its makers",
+            setting="config-overrides.analytics.reporting_enabled",
+        ),
+    ),
+    endpoints={
+        Purpose.INTAKE: ("logging", "loki_push_api"),
+        Purpose.METRICS_IN: ("receive-remote-write", ""),
+        Purpose.ALERTING: ("alertmanager", ""),
+    },
+)
+
+
 LOKI = Product(
     name="loki",
     title="Loki",
@@ -396,9 +456,16 @@ LOKI = Product(
     intakes=(Intake(signal=Signal.LOGS, path=f"{_API}/push"),),
     tracing=fragments.otlp_tracing(),
     datasource=Datasource(type="loki", data=_links),
+    card=Card(
+        icon="math-log",
+        summary="Takes in log lines, keeps them in an object store, and answers LogQL queries.",
+        docs="https://grafana.com/docs/loki/latest/reference/loki-http-api/",
+        apis={"Push logs": f"{_API}/push", "Query logs": f"{_API}/query_range", "Rules": f"{_API}/rules"},
+    ),
     tenant=_TENANT,
     minimal=(("write", ("write",), 1), ("read", ("read",), 1), ("backend", ("backend",), 1)),
     recommended=(("write", ("write",), 3), ("read", ("read",), 2), ("backend", ("backend",), 2)),
     max_body="100m",
     query_timeout_s=300,
+    charm=_CHARM,
 )

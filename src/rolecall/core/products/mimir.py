@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import cast
 
-from rolecall.core import fragments
+from msgspec.structs import replace
+
+from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
+from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Keeps, Line, MetaRole, Role
 from rolecall.core.routes import Call, Check, Listener, Match, Port, Ring, Verb, admin_routes, open_routes
-from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
 _HTTP_PORT = 8080
@@ -379,6 +382,48 @@ def _links(uids: Mapping[Signal, str]) -> Tree:
     return links
 
 
+def _exemplars(value: object) -> object:
+    """Return how many exemplars to keep; the docs start with a hundred thousand, see `_limits`."""
+    wanted = cast("int", value)
+    return max(wanted, 100000) if wanted > 0 else 0
+
+
+_CHARM = Charm(
+    container="mimir",
+    image="docker.io/grafana/mimir",
+    binary="/bin/mimir",
+    storage=Storage(
+        name="data",
+        path="/var/lib/mimir",
+        summary="The newest samples, blocks on their way to the bucket, and caches.",
+    ),
+    options=(
+        Option(
+            name="max_global_exemplars_per_user",
+            kind=OptionKind.INT,
+            default=100000,
+            summary="exemplars that a tenant may have; 0 or less: none, anything else: 100000 or more",
+            setting="limits.max_global_exemplars_per_user",
+            convert=_exemplars,
+        ),
+        Option(
+            name="metrics_retention_period",
+            kind=OptionKind.STRING,
+            default="0",
+            summary="how long metrics are kept, such as 15d; 0 keeps them for ever",
+            setting="retention",
+            convert=option_values.span,
+            express=option_values.as_span,
+        ),
+    ),
+    endpoints={
+        Purpose.INTAKE: ("receive-remote-write", "prometheus_remote_write"),
+        Purpose.API: ("prometheus-api", "prometheus_api"),
+        Purpose.ALERTING: ("alertmanager", ""),
+    },
+)
+
+
 MIMIR = Product(
     name="mimir",
     title="Mimir",
@@ -444,6 +489,16 @@ MIMIR = Product(
     ),
     tracing=fragments.otlp_tracing(),
     datasource=Datasource(type="prometheus", path="/prometheus", data=_links),
+    card=Card(
+        icon="chart-line",
+        summary="Takes in series, keeps them in an object store, and answers PromQL queries.",
+        docs="https://grafana.com/docs/mimir/latest/references/http-api/",
+        apis={
+            "Remote write": "/api/v1/push",
+            "Query series": "/prometheus/api/v1/query",
+            "Rules": "/prometheus/api/v1/rules",
+        },
+    ),
     tenant=_TENANT,
     minimal=(("write", ("write",), 1), ("read", ("read",), 1), ("backend", ("backend",), 1)),
     recommended=(("write", ("write",), 3), ("read", ("read",), 2), ("backend", ("backend",), 2)),
@@ -451,4 +506,5 @@ MIMIR = Product(
     max_body="100m",
     # querier.timeout is two minutes.
     query_timeout_s=120,
+    charm=_CHARM,
 )

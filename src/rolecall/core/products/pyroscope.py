@@ -8,11 +8,13 @@ Both lines run the architecture with ingesters and store-gateways ("v1 storage")
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import urlencode
 
-from rolecall.core import fragments
+from msgspec.structs import replace
+
+from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, Release
+from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Product
 from rolecall.core.roles import Keeps, Line, MetaRole, Role
@@ -28,7 +30,7 @@ from rolecall.core.routes import (
     admin_routes,
     open_routes,
 )
-from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
 _TENANT = "anonymous"
@@ -346,6 +348,56 @@ _ROUTES = (
     _called("/querier.v1.QuerierService/", *_READERS),
 )
 
+_CHARM = Charm(
+    container="pyroscope",
+    image="docker.io/grafana/pyroscope",
+    binary="/usr/bin/pyroscope",
+    storage=Storage(
+        name="data",
+        path="/var/lib/pyroscope",
+        summary="The newest profiles, blocks on their way to the bucket, and caches.",
+    ),
+    options=(
+        Option(
+            name="retention_period",
+            kind=OptionKind.STRING,
+            default="1d",
+            summary="how long profiles are kept, such as 15d; 0 keeps them for ever",
+            setting="retention",
+            convert=option_values.span,
+            express=option_values.as_span,
+        ),
+        Option(
+            name="deletion_delay",
+            kind=OptionKind.STRING,
+            default="12h",
+            summary="how long a block that is too old stays in the bucket; at 0, queries may fail",
+            setting="config-overrides.compactor.deletion_delay",
+            convert=option_values.go_span,
+        ),
+        Option(
+            name="cleanup_interval",
+            kind=OptionKind.STRING,
+            default="15s",
+            summary="how often the index of the bucket is written: a unit that leaves waits for it",
+            setting="config-overrides.compactor.cleanup_interval",
+            convert=option_values.go_span,
+        ),
+    ),
+    endpoints={
+        Purpose.PEERS: ("peers", "rolecall_peers"),
+        Purpose.INGRESS: ("ingress", "traefik_route"),
+        Purpose.METRICS: ("metrics-endpoint", ""),
+        Purpose.DASHBOARDS: ("grafana-dashboard", ""),
+        Purpose.LOGS: ("logging", ""),
+        Purpose.INTAKE: ("profiling", "profiling"),
+        Purpose.MESH: ("", ""),
+        Purpose.MESH_ABROAD: ("", ""),
+        Purpose.MESH_FOR_OTHERS: ("", ""),
+    },
+)
+
+
 PYROSCOPE = Product(
     name="pyroscope",
     title="Pyroscope",
@@ -368,7 +420,10 @@ PYROSCOPE = Product(
         Port(name="grpc", number=fragments.GRPC_PORT),
         Port(name="gossip", number=fragments.GOSSIP_PORT),
     ),
-    listeners=(Listener(name="http", number=_PORT), Listener(name=_GRPC, number=4041, grpc=True)),
+    listeners=(
+        Listener(name="http", number=_PORT),
+        Listener(name=_GRPC, number=4041, grpc=True, protocol="otlp_grpc"),
+    ),
     routes=_ROUTES,
     config=_config,
     runtime=_runtime,
@@ -421,6 +476,13 @@ PYROSCOPE = Product(
     intakes=(Intake(signal=Signal.PROFILES),),
     tracing=fragments.jaeger_tracing(),
     datasource=Datasource(type="grafana-pyroscope-datasource"),
+    card=Card(
+        icon="fire",
+        summary="Takes in profiles, keeps them in an object store, and shows where programs spend time.",
+        docs="https://grafana.com/docs/pyroscope/latest/reference-server-api/",
+        page="/ui/",
+        apis={"Push profiles": "/ingest", "Render profiles": "/pyroscope/render"},
+    ),
     tenant=_TENANT,
     minimal=(
         ("write", ("distributor", "ingester"), 1),
@@ -435,4 +497,5 @@ PYROSCOPE = Product(
     # Upstream's limits.ingestion_body_limit_mb (pkg/validation/limits.go).
     max_body="256m",
     query_timeout_s=_QUERY_S,
+    charm=_CHARM,
 )

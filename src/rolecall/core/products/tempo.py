@@ -16,8 +16,9 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
-from rolecall.core import fragments
+from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
+from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
 from rolecall.core.model import Directory, ObjectStore, Problem, Severity
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Combine, Keeps, Line, MetaRole, Role
@@ -34,7 +35,7 @@ from rolecall.core.routes import (
     admin_routes,
     open_routes,
 )
-from rolecall.core.signals import Datasource, Intake, Signal
+from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
 _GENERATOR, _LOCAL_BLOCKS = "metrics-generator", "local-blocks"
@@ -462,6 +463,69 @@ def _links(uids: Mapping[Signal, str]) -> Tree:
     return links
 
 
+def _receiver_option(receiver: str) -> Option:
+    return Option(
+        name=f"always_enable_{receiver.replace('-', '_')}",
+        kind=OptionKind.BOOLEAN,
+        default=False,
+        summary=f"whether spans are taken in by {receiver} although no application asked for it",
+        setting="receivers",
+        convert=option_values.item(receiver),
+        express=option_values.listed(receiver),
+    )
+
+
+def _always_on(name: str) -> Option:
+    return Option(
+        name=f"always_enable_{name}",
+        kind=OptionKind.BOOLEAN,
+        default=False,
+        summary="kept for bundles that set it: OTLP is always taken in",
+    )
+
+
+_CHARM = Charm(
+    container="tempo",
+    image="docker.io/grafana/tempo",
+    binary="/tempo",
+    storage=Storage(
+        name="wal",
+        path="/var/lib/tempo",
+        summary="The log of writes, and blocks on their way to the bucket.",
+    ),
+    options=(
+        Option(
+            name="retention-period",
+            kind=OptionKind.INT,
+            default=720,
+            summary="how many hours traces are kept; 0 keeps them for ever",
+            setting="retention",
+            convert=option_values.hours,
+            express=option_values.in_hours,
+        ),
+        *(_receiver_option(name) for name in _RECEIVERS),
+        _always_on("otlp_grpc"),
+        _always_on("otlp_http"),
+    ),
+    endpoints={
+        Purpose.PEERS: ("peers", "rolecall_peers"),
+        Purpose.INGRESS: ("ingress", "traefik_route"),
+        Purpose.ISTIO_INGRESS: ("istio-ingress", ""),
+        Purpose.METRICS: ("metrics-endpoint", ""),
+        Purpose.DASHBOARDS: ("grafana-dashboard", ""),
+        Purpose.DATASOURCE_OUT: ("", ""),
+        Purpose.DATASOURCE_IN: ("receive-datasource", ""),
+        Purpose.LOGS: ("logging", ""),
+        Purpose.CHARM_TRACING: ("self-charm-tracing", ""),
+        Purpose.WORKLOAD_TRACING: ("self-workload-tracing", ""),
+        Purpose.INTAKE: ("tracing", "tracing"),
+        Purpose.API: ("tempo-api", "tempo_api"),
+        Purpose.PROBES: ("probes", ""),
+        Purpose.METRICS_OUT: ("send-remote-write", ""),
+    },
+)
+
+
 TEMPO = Product(
     name="tempo",
     title="Tempo",
@@ -493,13 +557,24 @@ TEMPO = Product(
     ),
     listeners=(
         Listener(name="http", number=_HTTP),
-        Listener(name="otlp-grpc", number=_OTLP_GRPC, grpc=True),
-        Listener(name="otlp-http", number=_OTLP_HTTP),
+        Listener(name="otlp-grpc", number=_OTLP_GRPC, grpc=True, protocol="otlp_grpc"),
+        Listener(name="otlp-http", number=_OTLP_HTTP, protocol="otlp_http"),
         # Where the charms have it, so that an existing data source goes on working.
         Listener(name="streaming", number=_STREAMING, grpc=True),
-        Listener(name="zipkin", number=_ZIPKIN, receiver="zipkin"),
-        Listener(name="jaeger-thrift-http", number=_JAEGER_HTTP, receiver="jaeger-thrift-http"),
-        Listener(name="jaeger-grpc", number=_JAEGER_GRPC, grpc=True, receiver="jaeger-grpc"),
+        Listener(name="zipkin", number=_ZIPKIN, receiver="zipkin", protocol="zipkin"),
+        Listener(
+            name="jaeger-thrift-http",
+            number=_JAEGER_HTTP,
+            receiver="jaeger-thrift-http",
+            protocol="jaeger_thrift_http",
+        ),
+        Listener(
+            name="jaeger-grpc",
+            number=_JAEGER_GRPC,
+            grpc=True,
+            receiver="jaeger-grpc",
+            protocol="jaeger_grpc",
+        ),
     ),
     routes=_ROUTES,
     settings=(
@@ -587,6 +662,12 @@ TEMPO = Product(
     ),
     tracing=fragments.otlp_tracing(),
     datasource=Datasource(type="tempo", data=_links),
+    card=Card(
+        icon="transit-connection-variant",
+        summary="Takes in traces, keeps them in an object store, and answers TraceQL queries.",
+        docs="https://grafana.com/docs/tempo/latest/api_docs/",
+        apis={"Search traces": "/api/search", "Trace by id": "/api/traces/"},
+    ),
     tenant=_TENANT,
     minimal=(
         ("distributor", ("distributor",), 1),
@@ -605,4 +686,5 @@ TEMPO = Product(
     # What the HTTP receivers take by themselves (collector config/confighttp, 20 MiB).
     max_body="20m",
     query_timeout_s=_QUERY_S,
+    charm=_CHARM,
 )

@@ -58,3 +58,14 @@ GRAFANA = Binary(
     mark="grafana version",
 )
 """Shows what the clusters hold; used where it is on PATH, and never fetched."""
+
+NGINX_EXPORTER = Binary(
+    name="prometheus-nginx-exporter",
+    version="",
+    variable="ROLECALL_NGINX_EXPORTER",
+    on_path=("nginx-prometheus-exporter", "prometheus-nginx-exporter"),
+    identify=("--version",),
+    mark="NGINX Prometheus Exporter",
+    package="prometheus-nginx-exporter",
+)
+"""Turns nginx's status page into metrics; Debian's name of it is not upstream's."""

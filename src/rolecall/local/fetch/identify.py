@@ -6,20 +6,17 @@ A name says little: Debian's `loki` is a genetics program, and two projects are 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rolecall.core.binary import version_of
 from rolecall.local.fetch.found import UNKNOWN
 
 ANSWER_S = 10.0
 MOST_BYTES = 65536
-
-# Three numbers and what may follow: neither go1.26.8 nor 127.0.0.1 is one.
-_VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?!\.?\d)(?:[-+~][\w.+~-]*)?)")
 
 
 def on_path(names: Sequence[str], extra: Sequence[str] = ()) -> Iterator[Path]:
@@ -59,5 +56,4 @@ def output_of(path: Path, arguments: Sequence[str], *, answer_s: float = ANSWER_
 
 def version_in(output: str) -> str:
     """Return the first version number in the text, else `unknown`; Go's own does not count."""
-    match = _VERSION.search(output)
-    return match[1] if match else UNKNOWN
+    return version_of(output) or UNKNOWN

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from rolecall.core import settings as core_settings
 from rolecall.core.model import Credentials, Group, ObjectStore, Problem, Telemetry

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from rolecall.core.product import Product
-from rolecall.core.routes import Ring
-from rolecall.local.readiness import Asker
+from rolecall.core.routes import Answer, Ring
 
 _ACTIVE = "ACTIVE"
 
@@ -50,16 +49,16 @@ class Member:
     others: tuple[str, ...]
 
 
-def heard_of(member: Member, rings: Iterable[Ring], asker: Asker) -> bool:
+def heard_of(member: Member, rings: Iterable[Ring], ask: Callable[[str], Answer]) -> bool:
     """Say whether every other process that has a page of a ring sees there what the member sees of itself.
 
     A ring that it isn't active in by its own account has nothing to wait for.
     """
     for ring in rings:
-        if members_of(asker.ask(member.base + ring.path).text).get(member.unit) != _ACTIVE:
+        if members_of(ask(member.base + ring.path).text).get(member.unit) != _ACTIVE:
             continue
         for other in member.others:
-            answer = asker.ask(other + ring.path)
+            answer = ask(other + ring.path)
             if answer.status == 200 and members_of(answer.text).get(member.unit) != _ACTIVE:
                 return False
     return True

@@ -29,6 +29,7 @@ class S3Server:
     access_key: str
     secret_key: str
     folder: Path
+    binary: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -54,6 +55,22 @@ class S3Server:
         keys = {"access-key": {"env": ACCESS}, "secret-key": {"env": SECRET}}
         return {"s3": {"endpoint": self.endpoint, "bucket": bucket, **keys}}
 
+    def another_account(self) -> tuple[str, str]:
+        """Make an account that may do everything too; return its access key and its secret key."""
+        access, secret = f"OTHERACCESS{secrets.token_hex(4)}", f"other-secret-{secrets.token_hex(12)}"
+        create = ("create-user", "--access", access, "--secret", secret, "--role", "admin")
+        subprocess.run(
+            [self.binary, "admin", "--endpoint-url", self.endpoint, *create],
+            env={
+                **os.environ,
+                "ADMIN_ACCESS_KEY_ID": self.access_key,
+                "ADMIN_SECRET_ACCESS_KEY": self.secret_key,
+            },
+            check=True,
+            capture_output=True,
+        )
+        return access, secret
+
     def keys(self, bucket: str) -> list[str]:
         """List what a bucket holds."""
         root = self.folder / bucket
@@ -73,16 +90,18 @@ def serving(binary: Path, folder: Path) -> Generator[S3Server]:
     # Its posix backend takes a relative folder for one of its own making.
     data = (folder / "buckets").absolute()
     data.mkdir()
+    (folder / "accounts").mkdir()
     host, port = free_address()
     server = S3Server(
         endpoint=f"http://{host}:{port}",
         access_key=f"PLANTEDACCESS{secrets.token_hex(4)}",
         secret_key=f"planted-secret-{secrets.token_hex(12)}",
         folder=data,
+        binary=binary,
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [binary, "--port", f"{host}:{port}", "posix", data],
+            [binary, "--port", f"{host}:{port}", "--iam-dir", folder / "accounts", "posix", data],
             env={
                 **os.environ,
                 "ROOT_ACCESS_KEY": server.access_key,

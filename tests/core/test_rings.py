@@ -7,22 +7,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from rolecall.core.routes import Ring
-from rolecall.local.readiness import Answer, Asker
-from rolecall.local.rings import Member, heard_of, members_of
+from rolecall.core.rings import Member, heard_of, members_of
+from rolecall.core.routes import Answer, Ring
 
 RING = Ring(role="write", path="/ring")
 ME = Member(unit="write-0", base="http://me", others=("http://one", "http://two"))
 
 
-class Pages(Asker):
+class Pages:
     """Answers with fixed ring pages: address to its members' states; others don't have the page."""
 
     def __init__(self, pages: Mapping[str, Mapping[str, str] | None]) -> None:
-        super().__init__()
         self._pages = {f"{base}/ring": members for base, members in pages.items()}
 
-    def ask(self, url: str, *, method: str = "GET", timeout_s: float = 3.0) -> Answer:  # noqa: ARG002
+    def ask(self, url: str) -> Answer:
         if url not in self._pages:
             return Answer(404, "404 page not found")
         return Answer(200, page(self._pages[url]))
@@ -47,8 +45,7 @@ def page(members: Mapping[str, str] | None) -> str:
 )
 def test_a_member_is_heard_of(pages: Mapping[str, Mapping[str, str] | None], heard: bool):
     """Only when each process that has the page sees what the member sees of itself."""
-    with Pages(pages) as asker:
-        assert heard_of(ME, (RING,), asker) is heard
+    assert heard_of(ME, (RING,), Pages(pages).ask) is heard
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", '{"shards": 3}'])
