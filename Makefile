@@ -3,7 +3,7 @@
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help setup demo demo-down binaries test test-real check format bench clean
+.PHONY: help setup demo demo-down binaries test test-real check format generate charms bench clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -29,16 +29,23 @@ test: setup ## Run the fast tests, and the real-binary tests whose binaries are 
 test-real: binaries ## Get the missing binaries and run every real-binary test
 	$(RUN)/pytest -m real
 
-check: setup ## Lint, types, arrows, spelling
+check: setup ## Lint, types, arrows, spelling, and that the charms are what their data says
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/pyright
 	$(RUN)/lint-imports
-	$(RUN)/codespell src tests docs demo bench scripts *.md
+	$(RUN)/codespell src tests docs demo bench scripts charms deploy *.md
+	$(RUN)/python scripts/charms.py check
 
 format: setup ## Format the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
+
+generate: setup ## Write the charms, bundles and Terraform modules from the products' data
+	$(RUN)/python scripts/charms.py write
+
+charms: setup ## Pack and lint the charms into dist/charms; CHARM=loki/worker for one
+	$(RUN)/python scripts/pack_charms.py $(CHARM)
 
 bench: binaries ## Print every number we claim, each beside what it is compared with
 	$(RUN)/python -m bench

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "judge": "Say whether a file describes a coherent cluster.",
         "plan": "Show the actions that up would take now.",
         "render": "Write every file that up would write.",
+        "export": "Write the clusters for another host: a bundle or a Terraform module for Juju.",
         "roles": "List the roles of each product.",
         "datasources": "Print the clusters as Grafana's data sources.",
         "grafana": "Run the Grafana that is here with the clusters as its data sources.",

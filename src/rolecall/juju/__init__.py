@@ -1,0 +1,1 @@
+"""Juju on Kubernetes: the host that carries decisions out as charms."""

@@ -1,0 +1,147 @@
+"""What an administrator asks of a coordinator with `juju run`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import ops
+
+from rolecall.core.routes import Answer, Call
+from rolecall.juju import integrations, status
+from rolecall.juju.net import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rolecall.juju.coordinator import CoordinatorCharm
+
+_CHECK_S = 60
+_PAUSE_S = 0.5
+
+
+class Actions(ops.Object):
+    """The actions of one coordinator; the charm must keep it, because the framework doesn't."""
+
+    def __init__(self, charm: CoordinatorCharm) -> None:
+        """Have each action that the charm's metadata names answered."""
+        super().__init__(charm, "actions")
+        self._charm = charm
+        answers: dict[str, Callable[[Any], None]] = {
+            "check": self._on_check,
+            "diagnose": self._on_diagnose,
+            "rollout": self._on_rollout,
+            "list-receivers": self._on_list_receivers,
+        }
+        for name in charm.meta.actions:
+            self.framework.observe(charm.on[name].action, answers[name])
+
+    def _on_check(self, event: ops.ActionEvent) -> None:
+        """Write through the gateway and read it back, as a client does."""
+        charm = self._charm
+        limit_s = int(event.params.get("timeout", _CHECK_S))
+        marker = secrets.token_hex(8)
+        plan = charm.product.check(marker, time.time_ns())
+        began = time.monotonic()
+        wrote = self._call(plan.write)
+        if not 200 <= wrote.status < 300:
+            event.fail(f"cannot write: {_said(wrote)}")
+            return
+        written = time.monotonic()
+        answer = Answer(0, "")
+        while time.monotonic() < written + limit_s:
+            answer = self._call(plan.read)
+            if answer.status == 200 and plan.expect in answer.text:
+                event.set_results(
+                    {
+                        "marker": marker,
+                        "write-ms": round((written - began) * 1000),
+                        "read-ms": round((time.monotonic() - written) * 1000),
+                    }
+                )
+                return
+            self._charm.net.pause(_PAUSE_S)
+        event.fail(f"cannot read back what was written {limit_s} s ago: {_said(answer)}")
+
+    def _on_diagnose(self, event: ops.ActionEvent) -> None:
+        """Tell the whole verdict, the units and the rollout as JSON."""
+        observed, decision = self._charm.reconcile()
+        units = {
+            unit.id: {
+                "roles": list(unit.roles),
+                "address": unit.address,
+                "ready": unit.ready,
+                "phase": unit.report.phase.value,
+                "served": unit.id in decision.desired.serving,
+                "problem": unit.report.problem,
+            }
+            for unit in decision.cluster.units
+        }
+        problems = [
+            {
+                "code": problem.code,
+                "severity": problem.severity.name.lower(),
+                "text": status.sentence(problem),
+                "facts": dict(problem.facts),
+            }
+            for problem in decision.verdict.problems
+        ]
+        document = observed.published
+        event.set_results(
+            {
+                "coherent": str(decision.verdict.coherent).lower(),
+                "problems": json.dumps(problems),
+                "units": json.dumps(units),
+                "rollout": json.dumps({"remaining": decision.rollout.remaining, "paused": observed.paused}),
+                "revision": document.revision if document else 0,
+            }
+        )
+
+    def _on_rollout(self, event: ops.ActionEvent) -> None:
+        """Tell how far the rollout is; pause or resume it. The leader's alone, because it plans."""
+        wanted = event.params.get("action", "state")
+        pauses = {"state": None, "pause": True, "resume": False}
+        if wanted not in pauses:
+            event.fail(f"cannot {wanted} the rollout: the actions are {', '.join(pauses)}; use one of them")
+            return
+        if pauses[wanted] is not None and not self._charm.unit.is_leader():
+            event.fail(f"cannot {wanted} the rollout here: only the leader plans; run it on the leader")
+            return
+        observed, decision = self._charm.reconcile(paused=pauses[wanted])
+        event.set_results(
+            {
+                "paused": str(observed.paused).lower(),
+                "remaining": ", ".join(decision.rollout.remaining) or "none",
+                "held": ", ".join(decision.rollout.held) or "none",
+                "waits-for": ", ".join(decision.rollout.waits_for) or "none",
+            }
+        )
+
+    def _on_list_receivers(self, event: ops.ActionEvent) -> None:
+        """List the receivers that the gateway has open, each with its address."""
+        observed, decision = self._charm.reconcile()
+        facts = integrations.facts_of(self._charm, observed, decision)
+        opened = {
+            listener.protocol.replace("_", "-"): facts.urls[listener.name]
+            for listener in self._charm.product.listeners
+            if listener.protocol and listener.name in facts.urls
+        }
+        event.set_results(opened)
+
+    def _call(self, call: Call) -> Answer:
+        charm = self._charm
+        product = charm.product
+        named = {one.name: one for one in product.listeners}
+        port = named[call.listener].number if call.listener else product.listeners[0].number
+        scheme = "https" if charm.gateway.kept_certificate().certificate else "http"
+        url = f"{scheme}://{charm.address}:{port}{call.path}"
+        request = Request((*call.headers, ("X-Scope-OrgID", "rolecall-check")), call.body)
+        return charm.net.ask(url, method=call.method, timeout_s=10, request=request)
+
+
+def _said(answer: Answer) -> str:
+    if not answer.status:
+        return f"nobody answered ({answer.text})"
+    return f"the gateway answered {answer.status}: {answer.text.strip()[:200]}"

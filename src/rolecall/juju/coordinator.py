@@ -1,0 +1,191 @@
+"""The coordinator charm: the gateway of a product's cluster, and what its workers follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+import ops
+
+from rolecall import engine
+from rolecall.core import coordinator, options
+from rolecall.core.charm import Purpose
+from rolecall.core.endpoints import charm_of, endpoint
+from rolecall.core.model import Deployment, Problem, Severity, verdict_of
+from rolecall.core.payloads import certificate, s3
+from rolecall.core.product import Product, Settings
+from rolecall.juju import actions, events, integrations, passwords, peers, status, store
+from rolecall.juju.coordinator_host import CoordinatorHost, Given
+from rolecall.juju.gateway import NginxGateway, Tls
+from rolecall.juju.interfaces.s3 import Bucket
+from rolecall.juju.interfaces.tls import Certificates
+from rolecall.juju.net import HttpNet, Net, unit_name
+from rolecall.juju.worker_host import AUTHORITY
+
+_ROUNDS = 6
+"""How often a hook looks again after it did something: hold, verify, publish, and once more."""
+
+
+class CoordinatorCharm(ops.CharmBase):
+    """A coordinator of one product."""
+
+    product: ClassVar[Product]
+    net: ClassVar[Net] = HttpNet()
+
+    def __init__(self, framework: ops.Framework) -> None:
+        """Have every event reconcile the whole unit, and observe the actions."""
+        super().__init__(framework)
+        self.host_name = unit_name(self.net, self.app.name, self.unit.name, self.model.name)
+        self.address = self._own_address()
+        self._front = integrations.front_of(self)
+        self._bucket = Bucket(self, self._name(Purpose.S3))
+        self._certificates = Certificates(
+            self,
+            self._name(Purpose.CERTIFICATES),
+            certificate.names(self.app.name, self.host_name, address=self.address, external=self._front.host),
+        )
+        events.observe_all(self, self._on_event)
+        self._actions = actions.Actions(self)
+
+    @property
+    def gateway(self) -> NginxGateway:
+        """The gateway of this unit."""
+        return NginxGateway(self.unit, self.net, self.address, self.product.listeners[0].number)
+
+    def _on_event(self, event: Any) -> None:
+        if isinstance(event, ops.StopEvent):
+            # It serves until its containers end.
+            return
+        if isinstance(event, ops.SecretRemoveEvent):
+            store.forget(event)
+        self.reconcile()
+
+    def reconcile(self, *, paused: bool | None = None) -> tuple[coordinator.Observed, coordinator.Decision]:
+        """Bring this unit to what the whole cluster needs; `paused` is for the rollout from now on."""
+        host = self.host()
+        if paused is not None:
+            host.shared = replace(host.shared, paused=paused)
+        problems: tuple[Problem, ...] = ()
+        for _ in range(_ROUNDS):
+            observed, decision, done = engine.reconcile(
+                host, partial(coordinator.decide, self.product), host.diff
+            )
+            news = host.agree(decision)
+            if not done and not news:
+                break
+        else:
+            observed = host.observe()
+            decision = coordinator.decide(self.product, observed)
+        host.publish()
+        self.gateway.keep_exporter()
+        integrations.publish(self, observed, decision)
+        if host.refused:
+            problems = (Problem(code="gateway-refused", text=host.refused, remedy="see debug-log"),)
+        decision = replace(
+            decision,
+            verdict=verdict_of(
+                (*decision.verdict.problems, *problems, *host.foreign(), *self._waiting(host, decision))
+            ),
+        )
+        rest = f"juju run {self.unit.name} diagnose"
+        status.show(self.unit, status.status_of(decision.verdict, rest=rest))
+        return observed, decision
+
+    def host(self) -> CoordinatorHost:
+        """Put together what one hook works with."""
+        relation = self.model.get_relation(self._name(Purpose.PEERS))
+        shared = peers.read_shared(relation, self.app)
+        workers = self.model.relations[self._name(Purpose.CLUSTER)]
+        return CoordinatorHost(
+            product=self.product,
+            charm=charm_of(self.product),
+            unit=self.unit,
+            app=self.app,
+            leads=self.unit.is_leader(),
+            workers=tuple(sorted((one for one in workers if one.active), key=lambda one: one.id)),
+            peers=relation,
+            container=self.unit.get_container(charm_of(self.product).container),
+            gateway=self.gateway,
+            address=self.address,
+            model=self.model,
+            given=self._given(shared),
+            shared=shared,
+        )
+
+    def _given(self, shared: peers.Shared) -> Given:
+        read = options.read(self.product, self.config)
+        asked = integrations.asked_for(self)
+        settings = _receiving(self.product, read.settings, asked)
+        found = self._bucket.read()
+        self._bucket.ask()
+        secret = shared.document.secret if shared.document else ""
+        if self.unit.is_leader() and found.credentials is not None:
+            secret = store.publish(self.app, self.model, found.credentials)
+        if settings.flag("admin"):
+            passwords.keep(self)
+        return Given(
+            deployment=Deployment(name=f"{self.model.name}-{self.app.name}", uuid=self.model.uuid),
+            settings=settings,
+            store=replace(found.s3, ca=AUTHORITY if found.authority else "") if found.s3 else None,
+            secret=secret,
+            authority=found.authority,
+            tls=self._tls(),
+            listeners=tuple(one.name for one in self.product.opened(settings)),
+            problems=(*read.problems, *self._store_problems(found)),
+        )
+
+    def _store_problems(self, found: s3.Store) -> tuple[Problem, ...]:
+        if self._bucket.related:
+            return found.problems
+        name = self._name(Purpose.S3)
+        return (
+            Problem(
+                code="no-object-store",
+                text="cannot keep data: there is no object store",
+                remedy=f"integrate {self.app.name}:{name} with an application that gives a bucket",
+            ),
+        )
+
+    def _tls(self) -> Tls:
+        """Return the certificate to serve with: the newest, else the last while there is somebody to sign."""
+        if not self._certificates.related:
+            return Tls()
+        assigned = self._certificates.assigned()
+        if assigned is None:
+            return self.gateway.kept_certificate()
+        return self.gateway.keep_certificate(assigned.chain, assigned.key.reveal())
+
+    def _waiting(self, host: CoordinatorHost, decision: coordinator.Decision) -> tuple[Problem, ...]:
+        """List what this very unit waits for."""
+        problems: list[Problem] = []
+        if not self.gateway.reachable:
+            problems.append(_waits("gateway-down", "cannot serve yet: the container nginx is not up"))
+        if self._certificates.related and not host.given.tls.certificate:
+            problems.append(_waits("no-certificate", "cannot serve TLS yet: the certificate is not signed"))
+        if decision.desired.candidate and not host.container.can_connect():
+            text = f"cannot verify the config yet: the container {host.container.name} is not up"
+            problems.append(_waits("not-verified", text))
+        if host.shared.document is None and not self.unit.is_leader():
+            problems.append(_waits("no-document", "cannot follow yet: the leader has published nothing"))
+        return tuple(problems)
+
+    def _own_address(self) -> str:
+        binding = self.model.get_binding(self._name(Purpose.PEERS))
+        return str((binding.network.bind_address if binding else None) or "")
+
+    def _name(self, purpose: Purpose) -> str:
+        return endpoint(self.product, purpose).name
+
+
+def _receiving(product: Product, settings: Settings, opened: tuple[str, ...]) -> Settings:
+    """Return settings by which the processes, too, take in what the gateway has open."""
+    receivers = tuple(one.receiver for one in product.listeners if one.receiver and one.name in opened)
+    if not receivers or set(receivers) <= set(settings.listed("receivers")):
+        return settings
+    both = dict.fromkeys((*settings.listed("receivers"), *receivers))
+    return Settings(values={**settings.values, "receivers": tuple(sorted(both))})
+
+
+def _waits(code: str, text: str) -> Problem:
+    return Problem(code=code, text=text, remedy="", severity=Severity.WAITING)

@@ -1,0 +1,240 @@
+"""Carry out a coordinator's decisions: its gateway, what the workers read, what its peers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import ops
+
+from rolecall.core import changes, consent, coordinator, gateway, wire
+from rolecall.core.bags import Bags
+from rolecall.core.charm import Charm
+from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report
+from rolecall.core.product import Product, Settings
+from rolecall.juju import containers, peers, store
+from rolecall.juju.gateway import PASSWORDS, STATUS_PORT, GatewayError, Loaded, NginxGateway, Tls
+from rolecall.juju.interfaces import bags
+from rolecall.juju.peers import Shared
+
+_VERIFY_S = 60.0
+_TRIAL = "/tmp/rolecall"  # noqa: S108 - in a container that nobody else writes in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a hook finds around the charm, and what doesn't change while it runs."""
+
+    deployment: Deployment
+    settings: Settings
+    store: ObjectStore | None
+    secret: str = ""
+    authority: str = ""
+    tls: Tls = field(default_factory=Tls)
+    listeners: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(kw_only=True)
+class CoordinatorHost:
+    """One coordinator unit, for one hook."""
+
+    product: Product
+    charm: Charm
+    unit: ops.Unit
+    app: ops.Application
+    leads: bool
+    workers: tuple[ops.Relation, ...]
+    """The relations to the worker applications."""
+    peers: ops.Relation | None
+    container: ops.Container
+    """The workload's, in which the product's own binary is."""
+    gateway: NginxGateway
+    address: str
+    model: ops.Model
+    given: Given
+    shared: Shared
+    loaded: Loaded = field(default_factory=Loaded)
+    """What the gateway did when it was last looked at."""
+    refused: str = ""
+    """What the gateway refused to load."""
+
+    def observe(self) -> coordinator.Observed:
+        """Look at the cluster."""
+        members = self._members()
+        self.loaded = self.gateway.observe()
+        others = peers.read_consents(self.peers)
+        return coordinator.Observed(
+            deployment=self.given.deployment,
+            settings=self.given.settings,
+            groups=self._groups(members),
+            members=members,
+            store=self.given.store,
+            secret=self.given.secret,
+            authority=self.given.authority,
+            front=coordinator.Front(
+                options=self._options(),
+                dialect=self.gateway.dialect(),
+                paths=self.gateway.paths(),
+                serving=consent.serving(self.shared.hold, self.loaded.units, others, members),
+            ),
+            published=self.shared.document,
+            verified=self.shared.verified,
+            held=None if self.leads else self.shared.hold.units,
+            paused=self.shared.paused,
+            problems=self.given.problems,
+        )
+
+    def diff(
+        self, observed: coordinator.Observed, decision: coordinator.Decision
+    ) -> tuple[changes.Action, ...]:
+        """Compare the cluster with what it should be."""
+        state = changes.CoordinatorState(
+            published=observed.published,
+            gateway=self.loaded.text,
+            # Whom the gateway sends to is said by its text, and the others' gateways aren't ours to load.
+            serving=decision.desired.serving,
+        )
+        actions = changes.diff_coordinator(state, decision.desired)
+        return tuple(action for action in actions if self._can(action))
+
+    def _can(self, action: changes.Action) -> bool:
+        """Whether this unit may do an action, and has what it takes."""
+        match action:
+            case changes.LoadGateway():
+                return self.gateway.reachable and not self.refused
+            case changes.VerifyConfig():
+                return self.leads and self.container.can_connect()
+            case _:
+                return self.leads
+
+    def apply(self, action: changes.Action) -> None:
+        """Do one action."""
+        match action:
+            case changes.LoadGateway(text, _):
+                try:
+                    self.gateway.load(text)
+                except GatewayError as error:
+                    # What doesn't need the gateway goes on; the status tells.
+                    self.refused = str(error)
+            case changes.VerifyConfig(digest, config):
+                said = verify(self.product, self.charm, self.container, config)
+                self.shared = replace(self.shared, verified=self.shared.remembering(digest, said))
+            case changes.PublishDocument(document):
+                self.shared = replace(self.shared, document=document)
+            case _:
+                raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
+
+    def agree(self, decision: coordinator.Decision) -> bool:
+        """Take note of whom the gateways are to leave out; return whether that is news."""
+        if not self.leads:
+            return False
+        hold = consent.held_next(self.shared.hold, decision.rollout.held)
+        news, self.shared = hold != self.shared.hold, replace(self.shared, hold=hold)
+        return news
+
+    def publish(self) -> None:
+        """Tell the workers and the peers, as far as it is news to them."""
+        own = consent.Consent(serving=self.loaded.units, revision=self.shared.hold.revision)
+        if self.refused:
+            # The gateway doesn't follow the newest hold, so it hasn't agreed to it.
+            own = replace(own, revision=-1)
+        app = self.app if self.leads else None
+        if self.peers is not None:
+            bags.write(self.peers, app, self.unit, peers.shared_bags(self.shared, own))
+        if app is None or self.shared.document is None:
+            return
+        document = Bags(app=wire.encode(self.shared.document))
+        for relation in self.workers:
+            said = relation.data[app].get("secret", "")
+            written = bags.write(relation, app, self.unit, document)
+            if "secret" in written and said.partition("#")[0] != document.app["secret"].partition("#")[0]:
+                store.grant(self.model, relation)
+
+    def foreign(self) -> tuple[Problem, ...]:
+        """List the units that speak a version which this side doesn't: they can't be told from absent ones."""
+        found = ((unit, relation.data[unit]) for relation in self.workers for unit in relation.units)
+        return tuple(
+            Problem(
+                code="foreign-version",
+                text=f"cannot understand {unit.name}: it speaks version {bag['version']} of the cluster's bags, "
+                f"this unit speaks {wire.VERSION}",
+                remedy="refresh the older of the two charms",
+            )
+            for unit, bag in found
+            if bag.get("version", str(wire.VERSION)) != str(wire.VERSION)
+        )
+
+    def _members(self) -> dict[str, coordinator.Member]:
+        found: dict[str, coordinator.Member] = {}
+        for relation in self.workers:
+            for unit in relation.units:
+                report = _report(relation.data[unit])
+                if report is not None:
+                    name = unit.name.replace("/", "-")
+                    found[name] = coordinator.Member(group=relation.app.name, report=report)
+        return dict(sorted(found.items()))
+
+    def _groups(self, members: Mapping[str, coordinator.Member]) -> tuple[Group, ...]:
+        """List the worker applications that run something; their units say which roles."""
+        roles = {one.group: one.report.roles for one in reversed(tuple(members.values()))}
+        return tuple(
+            Group(name=relation.app.name, roles=roles[relation.app.name], units=len(relation.units))
+            for relation in self.workers
+            if relation.app.name in roles
+        )
+
+    def _options(self) -> gateway.Options:
+        options = gateway.options_of(
+            self.product, self.given.settings, address=self.address, ports={}, admin_file=PASSWORDS
+        )
+        return replace(
+            options,
+            listeners=self.given.listeners,
+            certificate=self.given.tls.certificate,
+            key=self.given.tls.key,
+            tells=True,
+            status_port=STATUS_PORT,
+        )
+
+
+def _report(bag: Mapping[str, str]) -> Report | None:
+    if not bag.get("version"):
+        return None
+    try:
+        report = wire.decode_report(bag).value
+    except wire.UnknownVersionError:
+        return None
+    return report if report.roles else None
+
+
+def verify(product: Product, charm: Charm, container: ops.Container, config: str) -> str:
+    """Have the binary judge a config; return what it says, empty when it is good."""
+    path = f"{_TRIAL}/config.yaml"
+    containers.write_text(container, path, config)
+    containers.write_text(container, f"{_TRIAL}/runtime.yaml", "{}\n")
+    command = [charm.binary, *(argument.format(config=path) for argument in product.verify)]
+    environment = {**_TRIAL_VARIABLES, **product.environment}
+    ran = containers.run(container, command, timeout_s=_VERIFY_S, environment=environment)
+    said = ran.errors + ran.output
+    if not ran.code or product.tolerates(said):
+        return ""
+    return _refusal(said) or f"it ended with code {ran.code}"
+
+
+_TRIAL_VARIABLES = {
+    "ROLECALL_ADDRESS": "127.0.0.1",
+    "ROLECALL_UNIT": "trial",
+    "ROLECALL_DATA": _TRIAL,
+    "ROLECALL_ZONE": "",
+    "ROLECALL_DOLLAR": "$",
+    "ROLECALL_PEER": "127.0.0.1",
+}
+"""Values for the variables in a config that is only looked at."""
+
+
+def _refusal(output: str) -> str:
+    """Return the sentence that says what is wrong, without our temporary path or a stack."""
+    lines = [line.strip() for line in output.replace(_TRIAL, "").splitlines() if line.strip()]
+    telling = [line for line in lines if "level=info" not in line and "goroutine" not in line]
+    return " ".join(telling)[:600]

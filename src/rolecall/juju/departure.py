@@ -1,0 +1,43 @@
+"""A worker unit that is to go: it goes on serving until no gateway sends to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from rolecall.core.product import Product
+from rolecall.juju.net import Net
+
+_PAUSE_S = 0.3
+
+
+class _Told(msgspec.Struct):
+    units: tuple[str, ...] = ()
+
+
+def await_forgotten(product: Product, net: Net, unit: str, gateways: Iterable[str], limit_s: float) -> bool:
+    """Wait until none of the gateways at these addresses sends to `unit`; return whether it came about.
+
+    This is part of a drain, the one thing that a hook may take time for. A gateway that doesn't answer
+    sends to nobody.
+    """
+    waiting = set(gateways)
+    for _ in range(round(limit_s / _PAUSE_S)):
+        waiting = {address for address in waiting if unit in _units(product, net, address)}
+        if not waiting:
+            return True
+        net.pause(_PAUSE_S)
+    return False
+
+
+def _units(product: Product, net: Net, address: str) -> tuple[str, ...]:
+    port = product.listeners[0].number
+    for scheme in ("http", "https"):
+        answer = net.ask(f"{scheme}://{address}:{port}/gateway")
+        if answer.status == 200:
+            try:
+                return msgspec.json.decode(answer.text, type=_Told).units
+            except msgspec.DecodeError:
+                return ()
+    return ()

@@ -1,0 +1,130 @@
+"""What a coordinator tells other applications: facts of this unit, and a payload for each endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+
+from rolecall.core import coordinator
+from rolecall.core.charm import Purpose, Side, charm_name
+from rolecall.core.endpoints import coordinator_endpoints, endpoint
+from rolecall.core.payloads import PROVIDED, REQUESTED, Facts, Target, ingress, tracing, traefik_route
+from rolecall.core.payloads.facts import base_urls, service_host
+from rolecall.juju.gateway import EXPORTER_PORT
+from rolecall.juju.interfaces import bags
+
+if TYPE_CHECKING:
+    from rolecall.juju.coordinator import CoordinatorCharm
+
+
+_TRACING = "tracing"
+"""The one interface by which others ask for listeners."""
+
+
+class Front(Struct, frozen=True, kw_only=True):
+    """How the cluster is reached from outside."""
+
+    urls: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Listener to its base URL; empty: there is no ingress."""
+    host: str = ""
+    scheme: str = ""
+    """What an ingress in front of every listener speaks; empty: unknown."""
+
+
+def front_of(charm: CoordinatorCharm) -> Front:
+    """Read what the ingress says, if there is one."""
+    product = charm.product
+    used = endpoint(product, Purpose.INGRESS)
+    relation = charm.model.get_relation(used.name)
+    if relation is None or not relation.active:
+        return Front()
+    theirs = bags.read_app(relation)
+    if used.interface == "ingress":
+        url = ingress.read(theirs).value
+        main = product.listeners[0].name
+        return Front(urls={main: url}, host=urlsplit(url).hostname or "") if url else Front()
+    found = traefik_route.read(theirs).value
+    ports = {one.name: one.number for one in product.listeners}
+    return Front(urls=found.urls(ports), host=found.host, scheme=found.scheme if found.host else "")
+
+
+def asked_for(charm: CoordinatorCharm) -> tuple[str, ...]:
+    """List the listeners that other applications need open."""
+    intake = endpoint(charm.product, Purpose.INTAKE)
+    if intake.interface != _TRACING:
+        return ()
+    relations = (one for one in charm.model.relations[intake.name] if one.active)
+    asked = tracing.asked({relation.app.name: bags.read_app(relation) for relation in relations})
+    return tuple(
+        listener.name for listener in charm.product.listeners if listener.protocol in set(asked.value)
+    )
+
+
+def publish(charm: CoordinatorCharm, observed: coordinator.Observed, decision: coordinator.Decision) -> None:
+    """Tell every integrated application what it needs, and open the ports."""
+    facts = facts_of(charm, observed, decision)
+    app = charm.app if charm.unit.is_leader() else None
+    for one in coordinator_endpoints(charm.product):
+        payloads = PROVIDED if one.side is Side.PROVIDES else REQUESTED
+        payload = payloads.get(one.interface)
+        if payload is None:
+            continue
+        for relation in charm.model.relations[one.name]:
+            if relation.active:
+                bags.write(relation, app, charm.unit, payload(facts, bags.read_app(relation)))
+    ports = sorted({*facts.ports.values(), EXPORTER_PORT})
+    if {port.port for port in charm.unit.opened_ports()} != set(ports):
+        charm.unit.set_ports(*ports)
+
+
+def facts_of(
+    charm: CoordinatorCharm, observed: coordinator.Observed, decision: coordinator.Decision
+) -> Facts:
+    """Put together what the payloads are made of."""
+    product, front = charm.product, front_of(charm)
+    opened = set(observed.front.options.listeners)
+    ports = {one.name: one.number for one in product.listeners if one.name in opened}
+    tls = bool(observed.front.options.certificate)
+    # By the name of all units: a sender that is told one URL by each would send everything to each.
+    inside = base_urls(ports, service_host(charm.app.name, charm.host_name), tls=tls)
+    peers = charm.model.get_relation(endpoint(product, Purpose.PEERS).name)
+    others = {unit.name: peers.data[unit] for unit in peers.units} if peers else {}
+    places = {charm.unit.name: charm.address}
+    places |= {name: bag.get("ingress-address", "") for name, bag in others.items()}
+    domain = charm.host_name.partition(".")[2]
+    return Facts(
+        product=product,
+        settings=observed.settings,
+        model=charm.model.name,
+        model_uuid=charm.model.uuid,
+        app=charm.app.name,
+        unit=charm.unit.name,
+        charm=charm.meta.name,
+        host=charm.host_name,
+        address=charm.address,
+        ports=ports,
+        urls={name: front.urls.get(name, url) for name, url in inside.items()},
+        tls=tls,
+        ingress_scheme=front.scheme,
+        coordinators={name: f"{name.replace('/', '-')}.{domain}" for name in sorted(places)},
+        workers=tuple(_worker(charm, unit.id, unit.group, unit.address) for unit in decision.cluster.units),
+        exporters=tuple(
+            Target(app=charm.app.name, unit=name, address=address, port=EXPORTER_PORT)
+            for name, address in sorted(places.items())
+            if address
+        ),
+    )
+
+
+def _worker(charm: CoordinatorCharm, unit: str, app: str, address: str) -> Target:
+    number = unit.rpartition("-")[2]
+    return Target(
+        app=app,
+        unit=f"{app}/{number}",
+        address=address,
+        port=charm.product.port("http"),
+        charm=charm_name(charm.product.name, "worker"),
+    )

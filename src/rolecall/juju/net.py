@@ -1,0 +1,100 @@
+"""Ask processes over HTTP from inside a charm: readiness, ring pages, lifecycle calls.
+
+This is a seam: a test gives a charm another `Net`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from typing import Protocol
+
+from rolecall.core.routes import Answer
+
+ANSWER_S = 2.0
+"""How long a process may take to answer: a hook that waits longer keeps every other event waiting."""
+
+
+class Net(Protocol):
+    """What a charm asks of the network."""
+
+    def ask(
+        self, url: str, *, method: str = "GET", timeout_s: float = ANSWER_S, request: Request | None = None
+    ) -> Answer:
+        """Make one request; a connection that fails is an answer with status 0."""
+        ...
+
+    def own_name(self) -> str:
+        """Return the fully qualified name of this machine."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, between two looks at something that ends soon."""
+        ...
+
+
+class Request:
+    """What a request carries beside its address."""
+
+    def __init__(self, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
+        """Wrap headers and body."""
+        self.headers = headers
+        self.body = body
+
+
+class HttpNet:
+    """The real network."""
+
+    def ask(
+        self, url: str, *, method: str = "GET", timeout_s: float = ANSWER_S, request: Request | None = None
+    ) -> Answer:
+        """Make one request; a connection that fails is an answer with status 0."""
+        sent = request or Request()
+        prepared = urllib.request.Request(url, method=method, data=sent.body or None)  # noqa: S310 - our URLs
+        prepared.add_header("Accept", "application/json")
+        for name, value in sent.headers:
+            prepared.add_header(name, value)
+        try:
+            with _opener().open(prepared, timeout=timeout_s) as response:
+                return Answer(response.status, response.read().decode(errors="replace"))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.read().decode(errors="replace"))
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, type(error).__name__)
+
+    def own_name(self) -> str:
+        """Return the fully qualified name of this machine."""
+        return socket.getfqdn()
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, between two looks at something that ends soon."""
+        time.sleep(seconds)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Open without the proxies of the environment: units are reached directly.
+
+    The gateway is asked by the address of this very unit, which no certificate has to name.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+
+
+def unit_name(net: Net, app: str, unit: str, model: str) -> str:
+    """Return the name by which other units find this one, also after its pod has moved.
+
+    A StatefulSet's pod is called `<app>-<number>` and found below the headless service
+    `<app>-endpoints` (https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-network-id).
+    """
+    pod = unit.replace("/", "-")
+    own = net.own_name()
+    return own if own.startswith(f"{pod}.") else f"{pod}.{app}-endpoints.{model}.svc.cluster.local"

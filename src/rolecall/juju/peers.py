@@ -1,0 +1,93 @@
+"""What the units of a coordinator tell each other, in the bags of their peer relation.
+
+The leader's half is the application's bag: the document as it was last published, which units are held
+back, what the binary said of configs, and whether the rollout is paused. So a new leader goes on where
+the last one was. Each unit's half is what its gateway does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+import ops
+
+from rolecall.core import wire
+from rolecall.core.bags import Bags
+from rolecall.core.consent import Consent, Hold
+from rolecall.core.model import Document
+
+_REMEMBERED = 20
+"""How many verdicts of the binary are kept."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What the leader tells the others, and its successor."""
+
+    document: Document | None = None
+    hold: Hold = field(default_factory=Hold)
+    verified: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Digest of a config to what the binary said of it; empty text: it is good."""
+    paused: bool = False
+
+    def remembering(self, digest: str, said: str) -> Mapping[str, str]:
+        """Return the verdicts with one more, the oldest left out."""
+        known = {key: text for key, text in self.verified.items() if key != digest}
+        return dict([*known.items(), (digest, said)][-_REMEMBERED:])
+
+
+def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
+    """Read what the leader has written; what can't be read is as if it weren't there."""
+    bag: Mapping[str, str] = relation.data[app] if relation else {}
+    return Shared(
+        document=_document(bag),
+        hold=_decoded(bag, "hold", Hold, Hold()),
+        verified=_decoded(bag, "verified", dict[str, str], {}),
+        paused=_decoded(bag, "paused", bool, False),
+    )
+
+
+def shared_bags(shared: Shared, consent: Consent) -> Bags:
+    """Build both halves of a unit's side; the leader's is written by a leader only."""
+    document = wire.encode(shared.document) if shared.document else {}
+    app = {
+        **document,
+        "hold": _json(shared.hold),
+        "verified": _json(shared.verified),
+        "paused": _json(shared.paused),
+    }
+    return Bags(app=app, unit={"consent": _json(consent)})
+
+
+def read_consents(relation: ops.Relation | None) -> Mapping[str, Consent]:
+    """Read what every other coordinator's gateway does; one that said nothing yet has agreed to nothing."""
+    if relation is None:
+        return {}
+    return {
+        unit.name: _decoded(relation.data[unit], "consent", Consent, Consent()) for unit in relation.units
+    }
+
+
+def _document(bag: Mapping[str, str]) -> Document | None:
+    if not bag.get("version"):
+        return None
+    try:
+        return wire.decode_document(bag).value
+    except wire.UnknownVersionError:
+        return None
+
+
+def _decoded(bag: Mapping[str, str], key: str, kind: type[T], otherwise: T) -> T:
+    try:
+        return msgspec.json.decode(bag.get(key, ""), type=kind)
+    except msgspec.DecodeError:
+        return otherwise
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()

@@ -1,0 +1,191 @@
+"""The worker charm: one unit that runs the roles that its options name."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+import ops
+
+from rolecall import engine
+from rolecall.core import options, wire, worker
+from rolecall.core.binary import version_of
+from rolecall.core.endpoints import charm_of, worker_endpoints
+from rolecall.core.model import Document, Problem, Severity, verdict_of
+from rolecall.core.product import Product
+from rolecall.core.roles import Line, problems_of
+from rolecall.juju import containers, departure, events, status, store
+from rolecall.juju.net import HttpNet, Net, unit_name
+from rolecall.juju.worker_host import Me, WorkerHost, reported
+
+_ROUNDS = 4
+"""How often a hook looks again after it did something; two are enough unless a start fails."""
+_IDENTIFY_S = 10.0
+_FORGET_S = 30.0
+"""How long a unit that is to go waits for the gateways to leave it out."""
+
+
+class WorkerCharm(ops.CharmBase):
+    """A worker of one product."""
+
+    product: ClassVar[Product]
+    net: ClassVar[Net] = HttpNet()
+
+    def __init__(self, framework: ops.Framework) -> None:
+        """Have every event reconcile the whole unit."""
+        super().__init__(framework)
+        self._endpoint = worker_endpoints(self.product)[0].name
+        self._complaint = ""
+        events.observe_all(self, self._on_event)
+
+    def _on_event(self, event: Any) -> None:
+        leaves = isinstance(event, ops.RelationDepartedEvent) and event.departing_unit == self.unit
+        gone = isinstance(event, ops.RelationBrokenEvent | ops.StopEvent)
+        observed, decided = self._reconcile(leaving=leaves, dismissed=gone)
+        if isinstance(event, ops.RelationDepartedEvent):
+            # When the whole relation goes, Juju says only that each coordinator does; and one that goes by
+            # itself leaves out every worker, too.
+            departure.await_forgotten(
+                self.product, self.net, observed.unit, self._gateways(event, leaves=leaves), _FORGET_S
+            )
+        if isinstance(event, ops.PebbleReadyEvent):
+            self._tell_version(event.workload)
+        status.show(self.unit, self._status(observed, decided))
+
+    def _tell_version(self, container: ops.Container) -> None:
+        """Tell `juju status` which version the image holds; a container is never given another one."""
+        command = (charm_of(self.product).binary, *self.product.binary.identify)
+        ran = containers.run(container, command, timeout_s=_IDENTIFY_S)
+        if version := version_of(ran.output + ran.errors):
+            self.unit.set_workload_version(version)
+
+    def _reconcile(self, *, leaving: bool, dismissed: bool) -> tuple[worker.Observed, worker.Desired]:
+        host = self._host(leaving=leaving, dismissed=dismissed)
+        for _ in range(_ROUNDS):
+            observed, decided, actions = engine.reconcile(
+                host, partial(worker.decide, self.product), host.diff
+            )
+            if not actions:
+                break
+        else:
+            observed = host.observe()
+            decided = worker.decide(self.product, observed)
+        host.watch(observed)
+        return observed, decided
+
+    def _host(self, *, leaving: bool, dismissed: bool) -> WorkerHost:
+        relation = self.model.get_relation(self._endpoint)
+        if relation is not None and not relation.active:
+            relation = None
+        document = self._document(relation)
+        me = self._me(relation, document)
+        return WorkerHost(
+            product=self.product,
+            charm=charm_of(self.product),
+            me=me,
+            container=self.unit.get_container(charm_of(self.product).container),
+            unit=self.unit,
+            relation=relation,
+            document=document,
+            credentials=store.credentials_of(self.model, document.secret) if document else None,
+            net=self.net,
+            leaving=leaving,
+            dismissed=dismissed,
+        )
+
+    def _me(self, relation: ops.Relation | None, document: Document | None) -> Me:
+        binding = self.model.get_binding(self._endpoint)
+        address = binding.network.bind_address if binding else None
+        return Me(
+            unit=self.unit.name.replace("/", "-"),
+            address=str(address or ""),
+            name=unit_name(self.net, self.app.name, self.unit.name, self.model.name),
+            roles=self._roles(relation, document),
+        )
+
+    def _roles(self, relation: ops.Relation | None, document: Document | None) -> tuple[str, ...]:
+        """Return the roles to run: the options', or the last ones while those make no process."""
+        chosen = options.roles_of(self.product, self.config)
+        line = self._line(document)
+        if not problems_of(line, self.product.name, self.app.name, chosen):
+            return chosen
+        last = reported(relation, self.unit)
+        return last.roles if last else ()
+
+    def _line(self, document: Document | None) -> Line:
+        """Return the line that the coordinator speaks of, the default one if there is none that we know."""
+        try:
+            return self.product.line(document.line if document else "")
+        except KeyError:
+            return self.product.lines[0]
+
+    def _document(self, relation: ops.Relation | None) -> Document | None:
+        if relation is None:
+            return None
+        bag = relation.data[relation.app]
+        if not bag.get("version"):
+            return None
+        try:
+            return wire.decode_document(bag).value
+        except wire.UnknownVersionError as error:
+            self._complaint = str(error)
+            return None
+
+    @staticmethod
+    def _gateways(event: ops.RelationDepartedEvent, *, leaves: bool) -> tuple[str, ...]:
+        """List where the gateways are that this unit is parted from, as Juju itself writes it into their bags.
+
+        The coordinator that the event is about is no longer among the relation's units, though it serves on.
+        """
+        relation = event.relation
+        units = {*(relation.units if leaves else ()), *((event.unit,) if event.unit else ())}
+        found = (relation.data[unit].get("ingress-address", "") for unit in units)
+        return tuple(sorted(address for address in found if address))
+
+    def _status(self, observed: worker.Observed, decided: worker.Desired) -> ops.StatusBase:
+        """Say how the unit is: what is wrong, most severe first, or which roles run."""
+        problems = self._lacking(observed) or self._waiting(observed, decided)
+        return status.status_of(verdict_of(tuple(problems)), fine=f"{', '.join(observed.roles)} ready")
+
+    def _lacking(self, observed: worker.Observed) -> list[Problem]:
+        """List what only the administrator can give."""
+        problems: list[Problem] = []
+        chosen = options.roles_of(self.product, self.config)
+        if not chosen:
+            known = options.worker_options(self.product)
+            names = ", ".join(option.name.removeprefix(options.ROLE) for option in known)
+            problems.append(
+                Problem(
+                    code="no-role",
+                    text="cannot run: no role is set",
+                    remedy=f"set one or more of its options {options.ROLE}NAME to true; NAME is {names}",
+                )
+            )
+        else:
+            line = self._line(observed.document)
+            problems.extend(problems_of(line, self.product.name, self.app.name, chosen))
+        if self.model.get_relation(self._endpoint) is None:
+            problems.append(
+                Problem(
+                    code="no-coordinator",
+                    text="cannot run: there is no coordinator",
+                    remedy=f"integrate {self.app.name}:{self._endpoint} with a coordinator of "
+                    + self.product.title,
+                )
+            )
+        if self._complaint:
+            problems.append(Problem(code="wire", text=self._complaint, remedy=""))
+        return problems
+
+    def _waiting(self, observed: worker.Observed, decided: worker.Desired) -> list[Problem]:
+        """List what heals by itself."""
+        if observed.process.ready:
+            why = decided.report.problem
+            return [Problem(code="stale", text=why, remedy="", severity=Severity.WARNING)] if why else []
+        if observed.document is None:
+            text = "cannot start yet: the coordinator has published nothing"
+            remedy = "see its status"
+        else:
+            text = f"cannot serve yet: {decided.report.problem or 'the process is not ready'}"
+            remedy = ""
+        return [Problem(code="not-ready", text=text, remedy=remedy, severity=Severity.WAITING)]

@@ -1,0 +1,221 @@
+"""Carry out a worker's decisions in its container and its relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import ops
+from msgspec import Struct
+from ops import pebble
+
+from rolecall.core import changes, rings, wire, worker
+from rolecall.core.bags import Bags
+from rolecall.core.charm import Charm
+from rolecall.core.model import Credentials, Document, File, ProcessSpec, Report
+from rolecall.core.product import Product
+from rolecall.core.routes import Answer
+from rolecall.juju import containers
+from rolecall.juju.interfaces import bags
+from rolecall.juju.net import Net
+
+FOLDER = "/etc/rolecall"
+"""Where a worker's container has its files; data is on the storage."""
+AUTHORITY = f"{FOLDER}/object-store-ca.crt"
+"""Where every worker has the certificate of the object store's authority, if it needs one."""
+_RETRY_S = 15
+"""After how long a process that ended at once is tried again."""
+_GOSSIP_S = 2
+"""How long to wait before the others' rings are looked at anew."""
+_FLUSH_S = 120.0
+_SETTLING = "it is ready, and the other units are still finding it"
+
+
+class Me(Struct, frozen=True, kw_only=True):
+    """What a worker unit is called and where it is."""
+
+    unit: str
+    """As its ring members are called, such as `loki-0`."""
+    address: str
+    name: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHost:
+    """One worker unit."""
+
+    product: Product
+    charm: Charm
+    me: Me
+    container: ops.Container
+    unit: ops.Unit
+    relation: ops.Relation | None
+    """The one to the coordinator, while it stands."""
+    document: Document | None
+    credentials: Credentials | None
+    net: Net
+    leaving: bool = False
+    dismissed: bool = False
+
+    @property
+    def paths(self) -> worker.Paths:
+        """Where the things of this unit are, in its container."""
+        return worker.Paths(
+            binary=self.charm.binary,
+            config=f"{FOLDER}/config.yaml",
+            data=self.charm.storage.path,
+            credentials=f"{FOLDER}/credentials",
+            authority=AUTHORITY,
+        )
+
+    @property
+    def base(self) -> str:
+        """Where this unit's own process answers."""
+        return _base(self.product, self.me.address)
+
+    def observe(self) -> worker.Observed:
+        """Look at the unit."""
+        return worker.Observed(
+            unit=self.me.unit,
+            address=self.me.address,
+            name=self.me.name,
+            roles=self.me.roles,
+            paths=self.paths,
+            leaving=self.leaving,
+            dismissed=self.dismissed,
+            document=self.document,
+            credentials=self.credentials,
+            process=self._process(),
+        )
+
+    def diff(self, observed: worker.Observed, desired: worker.Desired) -> tuple[changes.Action, ...]:
+        """Compare the unit with what it should be."""
+        state = changes.WorkerState(
+            unit=observed.unit,
+            address=observed.address,
+            files=self._contents(desired.files),
+            process=observed.process,
+            report=self._reported(),
+        )
+        actions = changes.diff_worker(state, desired)
+        if not self.container.can_connect():
+            return tuple(action for action in actions if isinstance(action, changes.PublishReport))
+        if desired.process == observed.process.spec and self._service.waits():
+            # It ended at once when it was last started, and will be tried again after a while.
+            return tuple(action for action in actions if not isinstance(action, changes.StartProcess))
+        return actions
+
+    def apply(self, action: changes.Action) -> None:
+        """Do one action."""
+        match action:
+            case changes.WriteFile(file):
+                containers.write_text(self.container, file.path, file.content, file.mode)
+            case changes.StartProcess(spec) | changes.RestartProcess(spec):
+                self._start(spec)
+            case changes.StopProcess(_):
+                self._service.forget()
+            case changes.CallUnit(address, verb):
+                url = _base(self.product, address) + verb.path
+                self.net.ask(url, method=verb.method, timeout_s=_FLUSH_S)
+            case changes.PublishReport(_, report):
+                if self.relation is not None:
+                    bags.write(self.relation, None, self.unit, Bags(unit=wire.encode(report)))
+            case _:
+                raise TypeError(f"cannot apply {action!r}: it isn't a worker's")
+
+    def _start(self, spec: ProcessSpec) -> None:
+        containers.make_folders(self.container, self.paths.data, self.product.folders)
+        try:
+            self._service.start(replace(spec, name=self.charm.container), self.base + self.product.ready)
+        except pebble.ChangeError:
+            # No error of the hook, which would be repeated as it is: the unit says why, and tries later.
+            self._service.look_again(_RETRY_S)
+
+    def watch(self, observed: worker.Observed) -> None:
+        """Have the charm woken when something comes about that no event tells of."""
+        if not self.container.can_connect() or observed.process.spec is None:
+            return
+        if observed.process.ready:
+            self._service.came_up()
+        elif observed.process.problem == _SETTLING:
+            self._service.sleep_again()
+            self._service.look_again(_GOSSIP_S)
+
+    @property
+    def _service(self) -> containers.Service:
+        return containers.Service(self.container, self.charm.container)
+
+    def _process(self) -> worker.Process:
+        if not self.container.can_connect():
+            return worker.Process(problem=f"the container {self.charm.container} is not up yet")
+        spec = self._service.spec()
+        if spec is None:
+            return worker.Process()
+        # What the supervisor calls by the container's name, the decision calls by the unit's.
+        spec = replace(spec, name=self.me.unit)
+        if not self._service.running():
+            return worker.Process(spec=spec, problem=self._last_line())
+        answer = self.net.ask(self.base + self.product.ready)
+        if answer.status != 200:
+            return worker.Process(spec=spec, running=True, problem=_why(answer) or self._last_line())
+        if self._settling(spec.identity):
+            return worker.Process(spec=spec, running=True, problem=_SETTLING)
+        return worker.Process(spec=spec, running=True, ready=True)
+
+    def _settling(self, identity: str) -> bool:
+        """Whether the process was restarted with leave and the others haven't found it yet."""
+        document, last = self.document, self._reported()
+        grant = document.grants.get(self.me.unit) if document else None
+        if document is None or grant is None or grant.digest != identity:
+            return False
+        if last is not None and last.ready and last.running == identity:
+            return False
+        line = self.product.line(document.line)
+        roles = line.expand(self.me.roles)
+        needs_time = any(line.role(name).settle_s for name in roles)
+        if needs_time and not self._service.woken():
+            return True
+        member = rings.Member(
+            unit=self.me.unit,
+            base=self.base,
+            others=tuple(
+                _base(self.product, name) for name in document.choices.seeds if name != self.me.name
+            ),
+        )
+        return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.net.ask)
+
+    def _reported(self) -> Report | None:
+        return reported(self.relation, self.unit)
+
+    def _contents(self, files: Iterable[File]) -> dict[str, str]:
+        if not self.container.can_connect():
+            return {}
+        texts = {file.path: containers.read_text(self.container, file.path) for file in files}
+        return {path: text for path, text in texts.items() if text is not None}
+
+    def _last_line(self) -> str:
+        return containers.last_error(self.container, self.charm.container)
+
+
+def reported(relation: ops.Relation | None, unit: ops.Unit) -> Report | None:
+    """Return what a unit last said of itself; None when it said nothing that can be read."""
+    bag: Mapping[str, str] = relation.data[unit] if relation else {}
+    if not bag.get("version"):
+        return None
+    try:
+        return wire.decode_report(bag).value
+    except wire.UnknownVersionError:
+        return None
+
+
+def _base(product: Product, host: str) -> str:
+    return f"http://{host}:{product.port('http')}"
+
+
+def _why(answer: Answer) -> str:
+    """Say in one line why a process isn't ready, by its own words."""
+    if not answer.status:
+        return ""
+    lines = answer.text.strip().splitlines()
+    return lines[0][:200] if lines else f"it answers {answer.status}"
