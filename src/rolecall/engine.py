@@ -32,11 +32,11 @@ def reconcile(
     host: Host[Observed],
     decide: Callable[[Observed], Decision],
     diff: Callable[[Observed, Decision], tuple[Action, ...]],
-) -> tuple[Decision, tuple[Action, ...]]:
-    """Bring one host to what was decided; return the decision and the actions that were done."""
+) -> tuple[Observed, Decision, tuple[Action, ...]]:
+    """Bring one host to what was decided; return what was seen, the decision and what was done."""
     observed = host.observe()
     decision = decide(observed)
     actions = diff(observed, decision)
     for action in actions:
         host.apply(action)
-    return decision, actions
+    return observed, decision, actions
