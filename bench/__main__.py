@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import decide, gateway, helptext, start
+from bench import decide, gateway, helptext, hooks, start
 from bench.table import Row, show
 
 BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[Row]]] = {
     "help": helptext.run,
     "gateway": gateway.run,
     "up": start.run,
+    "hooks": hooks.run,
 }
 
 

@@ -1,0 +1,3 @@
+module rolecall/bench/hook
+
+go 1.22
