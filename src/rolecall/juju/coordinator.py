@@ -121,7 +121,7 @@ class CoordinatorCharm(ops.CharmBase):
         self._bucket.ask()
         secret = shared.document.secret if shared.document else ""
         if self.unit.is_leader() and found.credentials is not None:
-            secret = store.publish(self.app, self.model, found.credentials)
+            secret = store.publish(self.app, self.model, found.credentials, secret)
         if settings.flag("admin"):
             passwords.keep(self)
         return Given(

@@ -152,13 +152,13 @@ class CoordinatorHost:
                 store.grant(self.model, relation)
 
     def foreign(self) -> tuple[Problem, ...]:
-        """List the units that speak a version which this side doesn't: they can't be told from absent ones."""
+        """List the units that speak another version: all else takes them for absent."""
         found = ((unit, relation.data[unit]) for relation in self.workers for unit in relation.units)
         return tuple(
             Problem(
                 code="foreign-version",
-                text=f"cannot understand {unit.name}: it speaks version {bag['version']} of the cluster's bags, "
-                f"this unit speaks {wire.VERSION}",
+                text=f"cannot understand {unit.name}: it speaks version {bag['version']} "
+                f"of the cluster's bags, this unit speaks {wire.VERSION}",
                 remedy="refresh the older of the two charms",
             )
             for unit, bag in found

@@ -15,21 +15,24 @@ _LABEL = "object-store"
 _ACCESS, _SECRET, _VERSION = "access-key", "secret-key", "version"
 
 
-def publish(app: ops.Application, model: ops.Model, credentials: Credentials) -> str:
-    """Have the secret hold these keys; return the reference to it. For the leader."""
+def publish(app: ops.Application, model: ops.Model, credentials: Credentials, known: str) -> str:
+    """Have the secret hold these keys; return the reference to it. For the leader.
+
+    `known` is the last reference; with it, a hook that changes nothing asks Juju only once.
+    """
     keys = {_ACCESS: credentials.access_key.reveal(), _SECRET: credentials.secret_key.reveal()}
     secret = _own(model)
     if secret is None:
-        secret, version = app.add_secret({**keys, _VERSION: "1"}, label=_LABEL), 1
-        return _reference(model, secret, version)
-    content = secret.peek_content()
+        secret = app.add_secret({**keys, _VERSION: "1"}, label=_LABEL)
+        return f"{_address(model, secret)}#1"
+    content = secret.get_content()
     version = int(content.get(_VERSION, "1"))
     if any(content.get(name) != key for name, key in keys.items()):
         version += 1
         secret.set_content({**keys, _VERSION: str(version)})
         # Who has read a secret follows one revision of it, its owner too: the old one goes when nobody does.
         secret.get_content(refresh=True)
-    return _reference(model, secret, version)
+    return f"{known.partition('#')[0] or _address(model, secret)}#{version}"
 
 
 def grant(model: ops.Model, relation: ops.Relation) -> None:
@@ -65,10 +68,10 @@ def _own(model: ops.Model) -> ops.Secret | None:
         return None
 
 
-def _reference(model: ops.Model, secret: ops.Secret, version: int) -> str:
+def _address(model: ops.Model, secret: ops.Secret) -> str:
     """Name a secret so that workers of other models find it too, and always by the same text.
 
     A secret that was just added knows its short name only, one that was looked up by its label none.
     """
     name = (secret.unique_identifier or secret.get_info().id).rpartition("/")[2].removeprefix("secret:")
-    return f"secret://{model.uuid}/{name}#{version}"
+    return f"secret://{model.uuid}/{name}"

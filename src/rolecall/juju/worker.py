@@ -133,7 +133,7 @@ class WorkerCharm(ops.CharmBase):
 
     @staticmethod
     def _gateways(event: ops.RelationDepartedEvent, *, leaves: bool) -> tuple[str, ...]:
-        """List where the gateways are that this unit is parted from, as Juju itself writes it into their bags.
+        """List the addresses, as Juju writes them, of the gateways that this unit is parted from.
 
         The coordinator that the event is about is no longer among the relation's units, though it serves on.
         """

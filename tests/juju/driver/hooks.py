@@ -196,18 +196,24 @@ class _Backend(_MockModelBackend):
         )
         return cast("pebble.Client", client)
 
+    def _get_secret(self, id: str | None = None, label: str | None = None) -> testing.Secret:
+        """Find a secret, also by the form of its id that names the model: `secret://<uuid>/<id>`."""
+        prefix = f"secret://{self._state.model.uuid}/"
+        short = f"secret:{id.removeprefix(prefix)}" if id and id.startswith(prefix) else id
+        return super()._get_secret(short, label)
+
     def relation_list(self, relation_id: int, *, relation_name: str | None = None) -> tuple[str, ...]:
         """List the members; the unit that departs is none, though its bag can be read.
 
-        The uniter takes it off the list before the hook (internal/worker/uniter/runner/context, HookContext).
+        The uniter takes it off the list before the hook (internal/worker/uniter/runner/context).
         """
         members = super().relation_list(relation_id, relation_name=relation_name)
         event = self._event
-        if not event.name.endswith("_relation_departed") or event.relation is None:
+        departs = event.name.endswith("_relation_departed")
+        if not departs or event.relation is None or event.relation.id != relation_id:
             return members
-        if event.relation.id != relation_id:
-            return members
-        return tuple(name for name in members if int(name.rpartition("/")[2]) != event.relation_remote_unit_id)
+        gone = f"/{event.relation_remote_unit_id}"
+        return tuple(name for name in members if not name.endswith(gone))
 
     def secret_get(
         self, *, id: str | None = None, label: str | None = None, refresh: bool = False, peek: bool = False

@@ -1,0 +1,323 @@
+"""A fake world around the charms of one cluster: processes that become ready, nginx, and the network.
+
+It also watches: what may never happen, even for a moment, is kept in `violations` as it happens, because
+afterwards nothing shows it.
+"""
+
+# ruff: noqa: ARG002 -- a fake takes what the real one takes
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from driver import Event, Life, StillWorld, Unit, check_failed, check_recovered
+from ops import pebble, testing
+
+from rolecall.core import options, roles, wire
+from rolecall.core.model import Report
+from rolecall.core.product import Product
+from rolecall.core.routes import Answer
+from rolecall.juju import metadata
+from rolecall.juju.containers import IDENTITY, LOOK, STARTING
+from rolecall.juju.net import Request
+
+_NGINX, _EXPORTER = "nginx", "nginx-prometheus-exporter"
+_CONFIG = "etc/rolecall/config.yaml"
+_TOLD = re.compile(r'location = /gateway \{\s+return 200 (?P<quote>["\'])(?P<text>.*?)(?P=quote);', re.DOTALL)
+
+
+@dataclass
+class Process:
+    """One process of a workload."""
+
+    identity: str
+    roles: tuple[str, ...]
+    """What it runs, as written by the administrator."""
+    read: str
+    """The config that it read when it started."""
+    ready: bool = False
+
+
+@dataclass(kw_only=True)
+class ClusterWorld(StillWorld):
+    """Processes that are ready a while after they started, unless their config is a bad one."""
+
+    product: Product
+    bad: str = ""
+    """Text in a config with which no process becomes ready."""
+    refused: str = ""
+    """Text in a config that the workload's binary refuses."""
+    processes: dict[str, Process] = field(default_factory=dict[str, Process])
+    """Unit to its process, while it runs."""
+    births: dict[str, int] = field(default_factory=dict[str, int])
+    """Unit to how often its process was started."""
+    down: set[str] = field(default_factory=set[str])
+    """Units whose ready process was stopped on purpose, and that haven't been ready since."""
+    reached: set[str] = field(default_factory=set[str])
+    """Units that were ready and were restarted into the bad config."""
+    replaced: set[str] = field(default_factory=set[str])
+    """Applications whose pods Kubernetes replaces: it asks nobody whether it may."""
+    ordered: set[str] = field(default_factory=set[str])
+    """Applications that the administrator takes out of the cluster, all units at once."""
+    waited: set[str] = field(default_factory=set[str])
+    """Units that waited, in a hook, for the gateways to leave them out."""
+    planted: set[str] = field(default_factory=set[str])
+    """Secret texts that may stand nowhere but in secrets and in files of mode 0600."""
+    violations: list[str] = field(default_factory=list[str])
+    units: dict[str, Unit] = field(default_factory=dict[str, Unit])
+    """Units by address."""
+    texts: dict[str, str] = field(default_factory=dict[str, str])
+    """Coordinator unit to the config that its nginx follows."""
+    executed: list[tuple[str, tuple[str, ...]]] = field(default_factory=list[tuple[str, tuple[str, ...]]])
+    """Unit and command of everything that was run in a container."""
+    _told: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    _judged: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+
+    def seams(self, unit: Unit) -> Mapping[str, Any]:
+        """Give the unit's hooks this world's network."""
+        return {"net": FakeNet(self, unit)}
+
+    def before(self, unit: Unit, state: testing.State) -> None:
+        """Learn where the unit is."""
+        if self.units.get(str(unit.address)) is not unit:
+            self.units = {address: one for address, one in self.units.items() if one is not unit}
+            self.units[str(unit.address)] = unit
+
+    def roles_of(self, unit: Unit) -> tuple[str, ...]:
+        """Return what a worker is to run: its options' roles, or its process's while those make none."""
+        chosen = options.roles_of(self.product, unit.app.config)
+        process = self.processes.get(unit.name)
+        wrong = roles.problems_of(self.product.lines[0], self.product.name, "", chosen)
+        return process.roles if wrong and process else chosen
+
+    def started(self, unit: Unit, container: str, service: pebble.Service) -> None:
+        """Have nginx read its config, and a workload begin to start."""
+        if container == _NGINX:
+            self._follow(unit)
+        elif service.environment.get(IDENTITY):
+            self.births[unit.name] = self.births.get(unit.name, 0) + 1
+            read = (unit.files(container) / _CONFIG).read_text()
+            self.processes[unit.name] = Process(service.environment[IDENTITY], self.roles_of(unit), read)
+            keys = service.environment.get("AWS_SHARED_CREDENTIALS_FILE", "")
+            if keys and not (unit.files(container) / keys.lstrip("/")).exists():
+                self.violations.append(f"{unit.name} was started without the keys to its bucket")
+            if self.bad and self.bad in read and unit.name in self.down:
+                self.reached.add(unit.name)
+                if len(self.reached) > 1:
+                    self.violations.append(f"G4: a bad config reached {', '.join(sorted(self.reached))}")
+
+    def stopped(self, unit: Unit, container: str, service: str) -> None:
+        """End a process, and judge whether it might be."""
+        if container == _NGINX:
+            self._unload(unit)
+            return
+        process = self.processes.pop(unit.name, None)
+        if process is None or not process.ready or unit.app.name in self.replaced:
+            return
+        pod = unit.name.replace("/", "-")
+        # A coordinator that is being removed is no longer told what the others agree on.
+        dying = {one.name for one in self.units.values() if one.life is Life.DYING}
+        for coordinator in sorted(self._told.keys() - dying):
+            if pod in self.told(coordinator)["units"] and unit.name not in self.waited:
+                self.violations.append(f"G5: {coordinator} sends to {unit.name}, which is stopped")
+        if unit.life is Life.DYING or unit.app.name in self.ordered:
+            return
+        for other in sorted(self.down - {unit.name}):
+            if self.share_a_ring(process, self.processes.get(other)):
+                self.violations.append(f"G3: {unit.name} is stopped while {other} is down on purpose")
+        self.down.add(unit.name)
+
+    def share_a_ring(self, one: Process, other: Process | None) -> bool:
+        """Say whether two processes are members of one ring."""
+        line = self.product.lines[0]
+        both = set(line.expand(one.roles)) & set(line.expand(other.roles if other else ()))
+        return any(line.role(name).ring for name in both)
+
+    def lost(self, unit: Unit) -> None:
+        """End all processes of a pod."""
+        self.processes.pop(unit.name, None)
+        self.down.discard(unit.name)
+        self.reached.discard(unit.name)
+        self._unload(unit)
+
+    def execute(self, unit: Unit, container: str, command: Sequence[str]) -> testing.Exec | None:
+        """Answer the commands that charms run."""
+        ran = tuple(command)
+        self.executed.append((unit.name, ran))
+        if ran[0] == _NGINX:
+            return self._nginx(unit, ran)
+        if ran[0] == "/charm/bin/pebble":
+            return testing.Exec(ran)
+        if container in (_NGINX, _EXPORTER):
+            return None
+        if ran[1:] == self.product.binary.identify:
+            return testing.Exec(ran, stdout=f"{self.product.name}, version {self.product.binary.version}\n")
+        path = next(word.rpartition("=")[2] for word in ran if word.endswith("config.yaml"))
+        judged = (unit.files(container) / path.lstrip("/")).read_text()
+        if self.refused and self.refused in judged:
+            return testing.Exec(ran, return_code=1, stderr="field wrong not found in type config\n")
+        return testing.Exec(ran)
+
+    def _nginx(self, unit: Unit, command: tuple[str, ...]) -> testing.Exec | None:
+        if command[1:] == ("-v",):
+            return testing.Exec(command, stderr="nginx version: nginx/1.27.5\n")
+        if command[-2:] == ("-s", "reload"):
+            self._follow(unit)
+            return testing.Exec(command)
+        return testing.Exec(command) if "-t" in command else None
+
+    def after(self, unit: Unit, state: testing.State) -> Iterable[Event]:
+        """Judge what the hook left, and fail the check of a process that doesn't answer yet."""
+        self._judge_texts(unit, state)
+        self._judge_grants(unit, state)
+        process = self.processes.get(unit.name)
+        for container in state.containers:
+            for info in container.check_infos:
+                waits = info.name == STARTING and info.status == pebble.CheckStatus.UP
+                if waits and not (process and process.ready):
+                    _set(unit, container.name, info.name, pebble.CheckStatus.DOWN)
+                    yield check_failed(container.name, info.name)
+
+    def idle(self) -> Iterable[tuple[Unit, Event]]:
+        """Let every process become ready, and wake whoever asked to be."""
+        for unit in list(self.units.values()):
+            process = self.processes.get(unit.name)
+            if process is not None and not process.ready and not (self.bad and self.bad in process.read):
+                process.ready = True
+                self.down.discard(unit.name)
+            for name, container in list(unit.pod.containers.items()):
+                for info in container.check_infos:
+                    if info.name == LOOK and info.status == pebble.CheckStatus.UP:
+                        _set(unit, name, LOOK, pebble.CheckStatus.DOWN)
+                        yield unit, check_failed(name, LOOK)
+                    failed = info.name == STARTING and info.status == pebble.CheckStatus.DOWN
+                    if failed and process is not None and process.ready:
+                        _set(unit, name, STARTING, pebble.CheckStatus.UP)
+                        yield unit, check_recovered(name, STARTING)
+
+    def _judge_texts(self, unit: Unit, state: testing.State) -> None:
+        """Look for secrets in what a hook showed to others."""
+        if not self.planted:
+            return
+        shown = [str(state.unit_status), str(state.app_status), state.workload_version]
+        for relation in state.relations:
+            shown += [*relation.local_unit_data.values(), *relation.local_app_data.values()]
+        shown += [str(layer.to_dict()) for held in state.containers for layer in held.layers.values()]
+        text = "\n".join(shown)
+        for secret in sorted(self.planted):
+            if secret in text:
+                self.violations.append(f"G10: {unit.name} shows the secret {secret}")
+
+    def _judge_grants(self, unit: Unit, state: testing.State) -> None:
+        """Judge each new leave to go down on purpose by the reports that the leader had before it."""
+        said = [one for one in state.relations if one.local_app_data.get("grants", "{}") != "{}"]
+        if unit.spec.meta["name"] != metadata.name(self.product, "coordinator") or not said:
+            return
+        reports: dict[str, Report] = {}
+        for relation in state.relations:
+            if isinstance(relation, testing.Relation) and relation.remote_app_name:
+                for number, bag in relation.remote_units_data.items():
+                    if bag.get("version"):
+                        name = f"{relation.remote_app_name}-{number}"
+                        reports[name] = wire.decode_report(bag).value
+        for name, grant in wire.decode_document(said[0].local_app_data).value.grants.items():
+            if (name, grant.revision) in self._judged or not grant.since or not grant.digest:
+                continue
+            self._judged.add((name, grant.revision))
+            self._judge_leave(name, reports)
+
+    def _judge_leave(self, name: str, reports: Mapping[str, Report]) -> None:
+        line = self.product.lines[0]
+        own = set(line.expand(reports[name].roles)) if name in reports else set[str]()
+        for other, report in reports.items():
+            shared = own & set(line.expand(report.roles))
+            if other != name and not report.ready and any(line.role(role).ring for role in shared):
+                self.violations.append(f"G3: {name} got its leave while {other} wasn't ready")
+
+    def mend(self) -> None:
+        """Let every config be a good one."""
+        self.bad = self.refused = ""
+        self.reached.clear()
+
+    def rested(self) -> None:
+        """Take note that nobody goes any longer."""
+        self.replaced.clear()
+        self.ordered.clear()
+        self.waited.clear()
+
+    def told(self, coordinator: str) -> dict[str, Any]:
+        """Return what a coordinator's gateway says at `/gateway`."""
+        return self._told.get(coordinator, {"config": "", "units": []})
+
+    def _follow(self, unit: Unit) -> None:
+        text = (unit.files(_NGINX) / "etc/nginx/nginx.conf").read_text()
+        found = _TOLD.search(text)
+        assert found is not None, "the gateway's config says at /gateway what it is"
+        said = found["text"].replace('\\"', '"').replace("\\n", "").replace("\\\\", "\\")
+        self._told[unit.name], self.texts[unit.name] = json.loads(said), text
+
+    def _unload(self, unit: Unit) -> None:
+        self._told.pop(unit.name, None)
+        self.texts.pop(unit.name, None)
+
+
+@dataclass
+class FakeNet:
+    """The network as one unit's hook sees it."""
+
+    world: ClusterWorld
+    unit: Unit
+
+    def own_name(self) -> str:
+        """Return a name that isn't the pod's, so that the charm has to build its own."""
+        return "localhost"
+
+    def pause(self, seconds: float) -> None:
+        """Take no time: the hooks in which a gateway leaves out who goes run only after this one."""
+        self.world.waited.add(self.unit.name)
+
+    def ask(
+        self, url: str, *, method: str = "GET", timeout_s: float = 2.0, request: Request | None = None
+    ) -> Answer:
+        """Answer for the process at an address."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        unit = self.world.units.get(host) or self._by_name(host)
+        if unit is None:
+            return Answer(0, "refused")
+        if unit.name in self.world.texts and parts.path == "/gateway":
+            return Answer(200, json.dumps(self._told(unit.name)))
+        process = self.world.processes.get(unit.name)
+        if process is None:
+            return Answer(0, "refused")
+        if parts.path == self.world.product.ready:
+            return Answer(200, "ready") if process.ready else Answer(503, "starting")
+        if any(ring.path == parts.path for ring in self.world.product.rings):
+            return Answer(404, "no such page")
+        if (method, url.partition(parts.netloc)[2]) in self._verbs():
+            return Answer(204, "")
+        raise AssertionError(f"a charm asked {method} {url}, which nobody here knows")
+
+    def _told(self, coordinator: str) -> dict[str, Any]:
+        """Return what a gateway says, to one that waits as it will say it a little later."""
+        told = self.world.told(coordinator)
+        if self.unit.name not in self.world.waited:
+            return told
+        own = self.unit.name.replace("/", "-")
+        return {**told, "units": [name for name in told["units"] if name != own]}
+
+    def _verbs(self) -> set[tuple[str, str]]:
+        return {(verb.method, verb.path) for verb in self.world.product.flush}
+
+    def _by_name(self, host: str) -> Unit | None:
+        pod = host.partition(".")[0]
+        return next((one for one in self.world.units.values() if one.name.replace("/", "-") == pod), None)
+
+
+def _set(unit: Unit, container: str, check: str, status: pebble.CheckStatus) -> None:
+    unit.pod.set_check(container, check, status, failures=1 if status == pebble.CheckStatus.DOWN else 0)
