@@ -20,6 +20,8 @@ from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
 from rolecall.core.routes import Verb
 
+_KEYLESS = "cannot read the object store's keys yet: the coordinator has not granted them to this unit"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
@@ -94,9 +96,11 @@ def decide(product: Product, observed: Observed) -> Desired:
             report=_report(observed, ""),
             flush=tuple(verb for verb in product.flush if roles & set(verb.roles)) if process.ready else (),
         )
-    refusals = problems_of(line, product.name, observed.unit, observed.roles)
+    refusals = [str(one) for one in problems_of(line, product.name, observed.unit, observed.roles)]
+    if document.secret and observed.credentials is None:
+        refusals.append(_KEYLESS)
     if refusals:
-        return replace(_unchanged(observed, str(refusals[0])), files=_live_files(observed, document))
+        return replace(_unchanged(observed, refusals[0]), files=_live_files(observed, document))
     return _following(observed, document, wanted)
 
 

@@ -45,7 +45,7 @@ class CoordinatorCharm(ops.CharmBase):
             self._name(Purpose.CERTIFICATES),
             certificate.names(self.app.name, self.host_name, address=self.address, external=self._front.host),
         )
-        events.observe_all(self, self._on_event)
+        events.observe(self, self._on_event)
         self._actions = actions.Actions(self)
 
     @property
@@ -56,6 +56,9 @@ class CoordinatorCharm(ops.CharmBase):
     def _on_event(self, event: Any) -> None:
         if isinstance(event, ops.StopEvent):
             # It serves until its containers end.
+            return
+        if not any(one.active for one in self.model.relations[self._name(Purpose.PEERS)]):
+            # Without its peers a unit can't know whom to leave out: before it has any, and when it is to go.
             return
         if isinstance(event, ops.SecretRemoveEvent):
             store.forget(event)

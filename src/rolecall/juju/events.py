@@ -1,7 +1,8 @@
-"""Which events a charm reconciles on: all but those that are for something else."""
+"""Which event a charm reconciles on: the one that it was started for, unless that is for something else."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +10,7 @@ import ops
 
 _OTHERS = frozenset(
     {
-        "collect_app_status",
         "collect_metrics",
-        "collect_unit_status",
         # Of machine charms.
         "leader_settings_changed",
         "post_series_upgrade",
@@ -22,11 +21,14 @@ _OTHERS = frozenset(
 )
 
 
-def observe_all(charm: ops.CharmBase, handler: Callable[[Any], None]) -> None:
-    """Have `handler` called for every event after which the world may be another one.
+def observe(charm: ops.CharmBase, handler: Callable[[Any], None]) -> None:
+    """Have `handler` called for the event of this hook, after which the world may be another one.
 
-    Actions are left out: they have answers of their own.
+    A process lives for one hook, and to observe all of a charm's hundred events would cost it more than to
+    look at the world. Actions are left out: they have answers of their own.
     """
-    for name, event in charm.on.events().items():
-        if name not in _OTHERS and not name.endswith("_action"):
-            charm.framework.observe(event, handler)
+    # https://documentation.ubuntu.com/juju/3.6/reference/hook/ ("JUJU_DISPATCH_PATH")
+    folder, _, name = os.environ.get("JUJU_DISPATCH_PATH", "").rpartition("/")
+    event = name.replace("-", "_")
+    if folder.endswith("hooks") and event not in _OTHERS and event in charm.on.events():
+        charm.framework.observe(getattr(charm.on, event), handler)

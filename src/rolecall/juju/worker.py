@@ -36,7 +36,7 @@ class WorkerCharm(ops.CharmBase):
         super().__init__(framework)
         self._endpoint = worker_endpoints(self.product)[0].name
         self._complaint = ""
-        events.observe_all(self, self._on_event)
+        events.observe(self, self._on_event)
 
     def _on_event(self, event: Any) -> None:
         leaves = isinstance(event, ops.RelationDepartedEvent) and event.departing_unit == self.unit

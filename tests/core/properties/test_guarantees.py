@@ -162,6 +162,8 @@ def test_g8_limits_follow_while_a_role_is_missing(name: tuple[str, str], data: s
 
     document = published(product, damaged)
 
+    # If the unit that went was the one that others were told to reach, they are told another one.
+    assume(document.choices.peers == first.choices.peers)
     assert document.runtime != first.runtime
     for member in damaged.members.values():
         roles = member.report.roles
