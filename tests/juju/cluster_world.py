@@ -117,6 +117,8 @@ class ClusterWorld(StillWorld):
             self._unload(unit)
             return
         process = self.processes.pop(unit.name, None)
+        # A unit that is removed or parted takes with it what it has shown: the next one is tried then.
+        self.reached.discard(unit.name)
         if process is None or not process.ready or unit.app.name in self.replaced:
             return
         pod = unit.name.replace("/", "-")
