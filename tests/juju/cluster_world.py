@@ -122,8 +122,11 @@ class ClusterWorld(StillWorld):
         if process is None or not process.ready or unit.app.name in self.replaced:
             return
         pod = unit.name.replace("/", "-")
-        # A coordinator that is being removed is no longer told what the others agree on.
-        dying = {one.name for one in self.units.values() if one.life is Life.DYING}
+        # A coordinator that is being removed is no longer told what the others agree on; the new pod of one
+        # that is being refreshed may begin to serve between a unit's wait for the gateways and its end.
+        dying = {
+            one.name for one in self.units.values() if one.life is Life.DYING or one.app.name in self.replaced
+        }
         for coordinator in sorted(self._told.keys() - dying):
             if pod in self.told(coordinator)["units"] and unit.name not in self.waited:
                 self.violations.append(f"G5: {coordinator} sends to {unit.name}, which is stopped")

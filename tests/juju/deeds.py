@@ -286,6 +286,7 @@ class Deeds:
     def refresh_coordinator(self) -> str:
         """Upgrade the coordinator."""
         self.juju.refresh(COORDINATOR, charm(self.deployed.product, "coordinator"))
+        self.world.replaced.add(COORDINATOR)
         return "refresh coordinator"
 
     def refresh_worker(self) -> str:
