@@ -62,6 +62,8 @@ class Observed:
     leaving: bool = False
     dismissed: bool = False
     """Whether the host takes the unit away now, whatever the coordinator has said."""
+    keyless: bool = False
+    """Whether the keys that the document names can't be read, so that a process would start in vain."""
     zone: str = ""
     document: Document | None = None
     credentials: Credentials | None = None
@@ -97,7 +99,7 @@ def decide(product: Product, observed: Observed) -> Desired:
             flush=tuple(verb for verb in product.flush if roles & set(verb.roles)) if process.ready else (),
         )
     refusals = [str(one) for one in problems_of(line, product.name, observed.unit, observed.roles)]
-    if document.secret and observed.credentials is None:
+    if observed.keyless:
         refusals.append(_KEYLESS)
     if refusals:
         return replace(_unchanged(observed, refusals[0]), files=_live_files(observed, document))

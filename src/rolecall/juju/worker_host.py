@@ -86,6 +86,7 @@ class WorkerHost:
             dismissed=self.dismissed,
             document=self.document,
             credentials=self.credentials,
+            keyless=bool(self.document and self.document.secret and self.credentials is None),
             process=self._process(),
         )
 
