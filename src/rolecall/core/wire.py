@@ -61,6 +61,22 @@ def decode_report(bag: Mapping[str, str]) -> Decoded[Report]:
     return _decode(bag, Report(address="", name=""))
 
 
+def document_in(bag: Mapping[str, str] | None) -> Document | None:
+    """Return the document that a bag holds, or None when there is none that can be read."""
+    try:
+        return decode_document(bag).value if bag else None
+    except UnknownVersionError:
+        return None
+
+
+def report_in(bag: Mapping[str, str] | None) -> Report | None:
+    """Return the report that a bag holds, or None when there is none that can be read."""
+    try:
+        return decode_report(bag).value if bag else None
+    except UnknownVersionError:
+        return None
+
+
 def _json(value: object) -> str:
     return msgspec.json.encode(value, order="deterministic").decode()
 

@@ -10,7 +10,7 @@ import ops
 from rolecall.core import changes, consent, coordinator, gateway, wire
 from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
-from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report
+from rolecall.core.model import Deployment, Group, ObjectStore, Problem
 from rolecall.core.product import Product, Settings
 from rolecall.juju import containers, peers, store
 from rolecall.juju.gateway import PASSWORDS, STATUS_PORT, GatewayError, Loaded, NginxGateway, Tls
@@ -169,8 +169,8 @@ class CoordinatorHost:
         found: dict[str, coordinator.Member] = {}
         for relation in self.workers:
             for unit in relation.units:
-                report = _report(relation.data[unit])
-                if report is not None:
+                report = wire.report_in(relation.data[unit])
+                if report is not None and report.roles:
                     name = unit.name.replace("/", "-")
                     found[name] = coordinator.Member(group=relation.app.name, report=report)
         return dict(sorted(found.items()))
@@ -196,16 +196,6 @@ class CoordinatorHost:
             tells=True,
             status_port=STATUS_PORT,
         )
-
-
-def _report(bag: Mapping[str, str]) -> Report | None:
-    if not bag.get("version"):
-        return None
-    try:
-        report = wire.decode_report(bag).value
-    except wire.UnknownVersionError:
-        return None
-    return report if report.roles else None
 
 
 def verify(product: Product, charm: Charm, container: ops.Container, config: str) -> str:

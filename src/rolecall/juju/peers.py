@@ -45,7 +45,7 @@ def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
     """Read what the leader has written; what can't be read is as if it weren't there."""
     bag: Mapping[str, str] = relation.data[app] if relation else {}
     return Shared(
-        document=_document(bag),
+        document=wire.document_in(bag),
         hold=_decoded(bag, "hold", Hold, Hold()),
         verified=_decoded(bag, "verified", dict[str, str], {}),
         paused=_decoded(bag, "paused", bool, False),
@@ -71,15 +71,6 @@ def read_consents(relation: ops.Relation | None) -> Mapping[str, Consent]:
     return {
         unit.name: _decoded(relation.data[unit], "consent", Consent, Consent()) for unit in relation.units
     }
-
-
-def _document(bag: Mapping[str, str]) -> Document | None:
-    if not bag.get("version"):
-        return None
-    try:
-        return wire.decode_document(bag).value
-    except wire.UnknownVersionError:
-        return None
 
 
 def _decoded(bag: Mapping[str, str], key: str, kind: type[T], otherwise: T) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import ops
@@ -201,13 +201,7 @@ class WorkerHost:
 
 def reported(relation: ops.Relation | None, unit: ops.Unit) -> Report | None:
     """Return what a unit last said of itself; None when it said nothing that can be read."""
-    bag: Mapping[str, str] = relation.data[unit] if relation else {}
-    if not bag.get("version"):
-        return None
-    try:
-        return wire.decode_report(bag).value
-    except wire.UnknownVersionError:
-        return None
+    return wire.report_in(relation.data[unit]) if relation else None
 
 
 def _base(product: Product, host: str) -> str:

@@ -199,21 +199,9 @@ class WorkerHost:
 
 def decoded_report(home: Home, unit: str) -> Report | None:
     """Return a unit's last report, or None when there is none that can be read."""
-    bag = disk.read_bag(home.report(unit))
-    if bag is None:
-        return None
-    try:
-        return wire.decode_report(bag).value
-    except wire.UnknownVersionError:
-        return None
+    return wire.report_in(disk.read_bag(home.report(unit)))
 
 
 def decoded_document(home: Home) -> Document | None:
     """Return the last published document, or None when there is none that can be read."""
-    bag = disk.read_bag(home.document)
-    if bag is None:
-        return None
-    try:
-        return wire.decode_document(bag).value
-    except wire.UnknownVersionError:
-        return None
+    return wire.document_in(disk.read_bag(home.document))
