@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import ops
 
-from rolecall.core import changes, consent, coordinator, gateway, wire
+from rolecall.core import changes, consent, coordinator, gateway, trial, wire
 from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem
@@ -17,7 +17,8 @@ from rolecall.juju.gateway import PASSWORDS, STATUS_PORT, GatewayError, Loaded, 
 from rolecall.juju.interfaces import bags
 from rolecall.juju.peers import Shared
 
-_VERIFY_S = 60.0
+_REMEMBERED = 20
+"""How many verdicts of the binary are kept."""
 _TRIAL = "/tmp/rolecall"  # noqa: S108 - in a container that nobody else writes in
 
 
@@ -119,7 +120,8 @@ class CoordinatorHost:
                     self.refused = str(error)
             case changes.VerifyConfig(digest, config):
                 said = verify(self.product, self.charm, self.container, config)
-                self.shared = replace(self.shared, verified=self.shared.remembering(digest, said))
+                verified = trial.remembering(self.shared.verified, digest, said, _REMEMBERED)
+                self.shared = replace(self.shared, verified=verified)
             case changes.PublishDocument(document):
                 self.shared = replace(self.shared, document=document)
             case _:
@@ -203,28 +205,7 @@ def verify(product: Product, charm: Charm, container: ops.Container, config: str
     path = f"{_TRIAL}/config.yaml"
     containers.write_text(container, path, config)
     containers.write_text(container, f"{_TRIAL}/runtime.yaml", "{}\n")
-    command = [charm.binary, *(argument.format(config=path) for argument in product.verify)]
-    environment = {**_TRIAL_VARIABLES, **product.environment}
-    ran = containers.run(container, command, timeout_s=_VERIFY_S, environment=environment)
-    said = ran.errors + ran.output
-    if not ran.code or product.tolerates(said):
-        return ""
-    return _refusal(said) or f"it ended with code {ran.code}"
-
-
-_TRIAL_VARIABLES = {
-    "ROLECALL_ADDRESS": "127.0.0.1",
-    "ROLECALL_UNIT": "trial",
-    "ROLECALL_DATA": _TRIAL,
-    "ROLECALL_ZONE": "",
-    "ROLECALL_DOLLAR": "$",
-    "ROLECALL_PEER": "127.0.0.1",
-}
-"""Values for the variables in a config that is only looked at."""
-
-
-def _refusal(output: str) -> str:
-    """Return the sentence that says what is wrong, without our temporary path or a stack."""
-    lines = [line.strip() for line in output.replace(_TRIAL, "").splitlines() if line.strip()]
-    telling = [line for line in lines if "level=info" not in line and "goroutine" not in line]
-    return " ".join(telling)[:600]
+    command = trial.command(product, charm.binary, path)
+    environment = trial.variables(product, _TRIAL)
+    ran = containers.run(container, command, timeout_s=trial.TIMEOUT_S, environment=environment)
+    return trial.judged(product, ran.code, ran.errors + ran.output, _TRIAL)

@@ -19,9 +19,6 @@ from rolecall.core.bags import Bags
 from rolecall.core.consent import Consent, Hold
 from rolecall.core.model import Document
 
-_REMEMBERED = 20
-"""How many verdicts of the binary are kept."""
-
 T = TypeVar("T")
 
 
@@ -34,11 +31,6 @@ class Shared:
     verified: Mapping[str, str] = field(default_factory=dict[str, str])
     """Digest of a config to what the binary said of it; empty text: it is good."""
     paused: bool = False
-
-    def remembering(self, digest: str, said: str) -> Mapping[str, str]:
-        """Return the verdicts with one more, the oldest left out."""
-        known = {key: text for key, text in self.verified.items() if key != digest}
-        return dict([*known.items(), (digest, said)][-_REMEMBERED:])
 
 
 def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rolecall.core import changes, coordinator, wire
+from rolecall.core import changes, coordinator, trial, wire
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report, Telemetry
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
@@ -17,7 +17,6 @@ from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.worker import Place, decoded_document, decoded_report
 
-_VERIFY_S = 60.0
 _REMEMBERED = 50
 
 
@@ -94,8 +93,7 @@ class CoordinatorHost:
                 raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
 
     def _remember(self, digest: str, said: str) -> None:
-        known = {key: text for key, text in verdicts(self.home).items() if key != digest}
-        newest = dict([*known.items(), (digest, said)][-_REMEMBERED:])
+        newest = trial.remembering(verdicts(self.home), digest, said, _REMEMBERED)
         disk.write_json(self.home.verified, newest)
 
 
@@ -116,35 +114,11 @@ def verify(product: Product, binary: str, config: str) -> str:
         path.write_text(config)
         (Path(folder) / "runtime.yaml").write_text("{}\n")
         result = subprocess.run(
-            [binary, *(argument.format(config=path) for argument in product.verify)],
-            env={**os.environ, **trial_variables(folder), **product.environment},
+            trial.command(product, binary, str(path)),
+            env={**os.environ, **trial.variables(product, folder)},
             capture_output=True,
             text=True,
-            timeout=_VERIFY_S,
+            timeout=trial.TIMEOUT_S,
             check=False,
         )
-    if result.returncode == 0:
-        return ""
-    said = result.stderr + result.stdout
-    if product.tolerates(said):
-        return ""
-    return _refusal(said, folder) or f"it ended with code {result.returncode}"
-
-
-def trial_variables(folder: str) -> Mapping[str, str]:
-    """Return values for the variables in a config that is only looked at."""
-    return {
-        "ROLECALL_ADDRESS": "127.0.0.1",
-        "ROLECALL_UNIT": "trial",
-        "ROLECALL_DATA": folder,
-        "ROLECALL_ZONE": "",
-        "ROLECALL_DOLLAR": "$",
-        "ROLECALL_PEER": "127.0.0.1",
-    }
-
-
-def _refusal(output: str, folder: str) -> str:
-    """Return the sentence that says what is wrong, without our temporary path or a stack."""
-    lines = [line.strip() for line in output.replace(folder, "").splitlines() if line.strip()]
-    telling = [line for line in lines if "level=info" not in line and "goroutine" not in line]
-    return " ".join(telling)[:600]
+    return trial.judged(product, result.returncode, result.stderr + result.stdout, folder)
