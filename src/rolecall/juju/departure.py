@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from rolecall.core.product import Product
+from rolecall.juju import told
 from rolecall.juju.net import Net
 
 _PAUSE_S = 0.3
-
-
-class _Told(msgspec.Struct):
-    units: tuple[str, ...] = ()
 
 
 def await_forgotten(product: Product, net: Net, unit: str, gateways: Iterable[str], limit_s: float) -> bool:
@@ -33,11 +28,5 @@ def await_forgotten(product: Product, net: Net, unit: str, gateways: Iterable[st
 
 def _units(product: Product, net: Net, address: str) -> tuple[str, ...]:
     port = product.listeners[0].number
-    for scheme in ("http", "https"):
-        answer = net.ask(f"{scheme}://{address}:{port}/gateway")
-        if answer.status == 200:
-            try:
-                return msgspec.json.decode(answer.text, type=_Told).units
-            except msgspec.DecodeError:
-                return ()
-    return ()
+    said = told.ask(net, "http", address, port) or told.ask(net, "https", address, port)
+    return said.units if said else ()

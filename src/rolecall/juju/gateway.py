@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import msgspec
 import ops
 from msgspec import Struct
 from ops import pebble
@@ -13,7 +12,7 @@ from ops import pebble
 from rolecall.core import nginx
 from rolecall.core.charm import EXPORTER
 from rolecall.core.charm import NGINX as CONTAINER
-from rolecall.juju import containers
+from rolecall.juju import containers, told
 from rolecall.juju.net import Net
 
 if TYPE_CHECKING:
@@ -37,13 +36,6 @@ _ANSWERS, _BETWEEN_S = 5, 0.03
 
 class GatewayError(Exception):
     """nginx refused a config, or didn't take it."""
-
-
-class _Told(msgspec.Struct):
-    """What the gateway says at `/gateway`."""
-
-    config: str = ""
-    units: tuple[str, ...] = ()
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -91,8 +83,8 @@ class NginxGateway:
         if not self.reachable or CONTAINER not in self._container.get_services(CONTAINER):
             return Loaded()
         text = containers.read_text(self._container, _CONFIG) or ""
-        told = self._told(text)
-        return Loaded(text=text if told.config == nginx.mark_of(text) else "", units=told.units)
+        said = self._told(text)
+        return Loaded(text=text if said.config == nginx.mark_of(text) else "", units=said.units)
 
     def load(self, text: str) -> None:
         """Test a config, write it and have nginx take it up; the last good one stays if it is refused.
@@ -186,13 +178,10 @@ class NginxGateway:
             + (f"; it says: {said}" if said else "")
         )
 
-    def _told(self, text: str) -> _Told:
+    def _told(self, text: str) -> told.Told:
+        """Ask nginx what it follows; `text` is the config that says whether it speaks TLS."""
         scheme = "https" if "ssl_certificate " in text else "http"
-        answer = self._net.ask(f"{scheme}://{self._address}:{self._port}/gateway")
-        try:
-            return msgspec.json.decode(answer.text, type=_Told) if answer.status == 200 else _Told()
-        except msgspec.DecodeError:
-            return _Told()
+        return told.ask(self._net, scheme, self._address, self._port) or told.Told()
 
     def _layer(self) -> pebble.LayerDict:
         service: ServiceDict = {

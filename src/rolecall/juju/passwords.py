@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
 import ops
+
+from rolecall.core import htpasswd
 
 if TYPE_CHECKING:
     from rolecall.juju.coordinator import CoordinatorCharm
@@ -32,11 +32,10 @@ def keep(charm: CoordinatorCharm) -> None:
 
 
 def _made() -> dict[str, str]:
-    """Make a password, and the line that nginx checks it by.
-
-    {SSHA}: https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html#auth_basic_user_file.
-    """
-    word, salt = secrets.token_urlsafe(24), secrets.token_bytes(8)
-    digest = hashlib.sha1(word.encode() + salt, usedforsecurity=False).digest()
-    line = f"{_USER}:{{SSHA}}{base64.b64encode(digest + salt).decode()}\n"
-    return {"username": _USER, "password": word, "htpasswd": line}
+    """Make a password, and the line that nginx checks it by."""
+    word = secrets.token_urlsafe(24)
+    return {
+        "username": _USER,
+        "password": word,
+        "htpasswd": htpasswd.line(_USER, word, secrets.token_bytes(8)),
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import secrets
@@ -11,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from rolecall.core import coordinator, gateway, nginx
+from rolecall.core import coordinator, gateway, htpasswd, nginx
 from rolecall.core.model import ProcessSpec
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
@@ -153,11 +152,8 @@ class LocalGateway:
         if password.exists() and self._htpasswd.exists():
             return
         word = secrets.token_urlsafe(24)
-        salt = secrets.token_bytes(8)
-        # {SSHA}: https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html#auth_basic_user_file
-        digest = hashlib.sha1(word.encode() + salt, usedforsecurity=False).digest()
         disk.write(password, f"admin:{word}\n", 0o600)
-        disk.write(self._htpasswd, f"admin:{{SSHA}}{base64.b64encode(digest + salt).decode()}\n", 0o600)
+        disk.write(self._htpasswd, htpasswd.line("admin", word, secrets.token_bytes(8)), 0o600)
 
 
 def _mark(master: Running, text: str) -> dict[str, object]:
