@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 import ops
 
+from rolecall import roundtrip
 from rolecall.core.routes import Answer, Call
 from rolecall.juju import integrations, status
 from rolecall.juju.net import Request
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from rolecall.juju.coordinator import CoordinatorCharm
 
 _CHECK_S = 60
-_PAUSE_S = 0.5
 
 
 class Actions(ops.Object):
@@ -42,28 +40,13 @@ class Actions(ops.Object):
         """Write through the gateway and read it back, as a client does."""
         charm = self._charm
         limit_s = int(event.params.get("timeout", _CHECK_S))
-        marker = secrets.token_hex(8)
-        plan = charm.product.check(marker, time.time_ns())
-        began = time.monotonic()
-        wrote = self._call(plan.write)
-        if not 200 <= wrote.status < 300:
-            event.fail(f"cannot write: {_said(wrote)}")
+        found = roundtrip.check(charm.product, self._call, charm.net.pause, limit_s)
+        if not found.ok:
+            event.fail(found.text)
             return
-        written = time.monotonic()
-        answer = Answer(0, "")
-        while time.monotonic() < written + limit_s:
-            answer = self._call(plan.read)
-            if answer.status == 200 and plan.expect in answer.text:
-                event.set_results(
-                    {
-                        "marker": marker,
-                        "write-ms": round((written - began) * 1000),
-                        "read-ms": round((time.monotonic() - written) * 1000),
-                    }
-                )
-                return
-            self._charm.net.pause(_PAUSE_S)
-        event.fail(f"cannot read back what was written {limit_s} s ago: {_said(answer)}")
+        event.set_results(
+            {"marker": found.marker, "write-ms": round(found.write_ms), "read-ms": round(found.read_ms)}
+        )
 
     def _on_diagnose(self, event: ops.ActionEvent) -> None:
         """Tell the whole verdict, the units and the rollout as JSON."""
@@ -139,9 +122,3 @@ class Actions(ops.Object):
         url = f"{scheme}://{charm.address}:{port}{call.path}"
         request = Request((*call.headers, ("X-Scope-OrgID", "rolecall-check")), call.body)
         return charm.net.ask(url, method=call.method, timeout_s=10, request=request)
-
-
-def _said(answer: Answer) -> str:
-    if not answer.status:
-        return f"nobody answered ({answer.text})"
-    return f"the gateway answered {answer.status}: {answer.text.strip()[:200]}"

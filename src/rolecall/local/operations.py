@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from rolecall import roundtrip
 from rolecall.core.model import Phase, Verdict
-from rolecall.core.routes import Call
+from rolecall.core.routes import Answer, Call
 from rolecall.core.telemetry import AGENTS
 from rolecall.local import home as disk
 from rolecall.local import preflight, processes
 from rolecall.local.cluster import LocalCluster
 from rolecall.local.convergence import Course, Outcome, Say, Told, converge
 from rolecall.local.supervisor import GATEWAY
+from rolecall.roundtrip import Checked
 
-_PAUSE_S = 0.2
 _LONGEST_KILL_S = 330.0
 
 
@@ -88,47 +88,16 @@ def restart(cluster: LocalCluster, units: tuple[str, ...], *, say: Say, timeout_
     return course.outcome(began, timeout_s)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What a check through the gateway found."""
-
-    ok: bool
-    text: str
-    write_ms: float = 0.0
-    read_ms: float = 0.0
-
-
 def check(cluster: LocalCluster, *, timeout_s: float = 30.0) -> Checked:
     """Write through the gateway and read it back, as a client does."""
-    product = cluster.spec.product
-    marker = secrets.token_hex(8)
-    plan = product.check(marker, time.time_ns())
-    began = time.monotonic()
-    status, text = _request(cluster, plan.write, timeout_s)
-    if not 200 <= status < 300:
-        return Checked(ok=False, text=f"cannot write: {_said(status, text)}")
-    written = time.monotonic()
-    end = written + timeout_s
-    while time.monotonic() < end:
-        status, text = _request(cluster, plan.read, timeout_s)
-        if status == 200 and plan.expect in text:
-            return Checked(
-                ok=True,
-                text=f"wrote and read back {marker}",
-                write_ms=(written - began) * 1000,
-                read_ms=(time.monotonic() - written) * 1000,
-            )
-        time.sleep(_PAUSE_S)
-    return Checked(
-        ok=False, text=f"cannot read back what was written {timeout_s:g} s ago: {_said(status, text)}"
-    )
+
+    def ask(call: Call) -> Answer:
+        return _request(cluster, call, timeout_s)
+
+    return roundtrip.check(cluster.spec.product, ask, time.sleep, timeout_s)
 
 
-def _said(status: int, text: str) -> str:
-    return f"the gateway answered {status}: {text.strip()[:200]}" if status else f"nobody answered ({text})"
-
-
-def _request(cluster: LocalCluster, call: Call, timeout_s: float) -> tuple[int, str]:
+def _request(cluster: LocalCluster, call: Call, timeout_s: float) -> Answer:
     import httpx2
 
     product = cluster.spec.product
@@ -141,8 +110,8 @@ def _request(cluster: LocalCluster, call: Call, timeout_s: float) -> tuple[int, 
         with httpx2.Client(trust_env=False, timeout=timeout_s) as client:
             answer = client.request(call.method, url, headers=headers, content=call.body or None)
     except httpx2.HTTPError as error:
-        return 0, type(error).__name__
-    return answer.status_code, answer.text
+        return Answer(0, type(error).__name__)
+    return Answer(answer.status_code, answer.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
