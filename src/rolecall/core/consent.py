@@ -47,8 +47,3 @@ def serving(
     if any(consent.revision != hold.revision for consent in others.values()):
         return frozenset(everybody)
     return frozenset(own).union(*(consent.serving for consent in others.values()))
-
-
-def behind(hold: Hold, others: Mapping[str, Consent]) -> tuple[str, ...]:
-    """List the coordinators whose gateways haven't followed the newest hold."""
-    return tuple(sorted(name for name, consent in others.items() if consent.revision != hold.revision))

@@ -97,14 +97,6 @@ class _Gathered:
     problems: list[Problem] = field(default_factory=list[Problem])
 
 
-def raw_settings(product: Product, values: Mapping[str, object]) -> dict[str, object]:
-    """Return what a coordinator's options say, in the form that `settings.parse` takes.
-
-    An option that isn't in `values` has its default; so has one that can't be used, see `read`.
-    """
-    return _gather(product, values).raw
-
-
 def read(product: Product, values: Mapping[str, object]) -> settings.Parsed:
     """Parse a coordinator's options; every problem names the option it is about."""
     gathered = _gather(product, values)

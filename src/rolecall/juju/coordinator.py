@@ -38,12 +38,12 @@ class CoordinatorCharm(ops.CharmBase):
         super().__init__(framework)
         self.host_name = unit_name(self.net, self.app.name, self.unit.name, self.model.name)
         self.address = self._own_address()
-        self._front = integrations.front_of(self)
+        self.front = integrations.front_of(self)
         self._bucket = Bucket(self, self._name(Purpose.S3))
         self._certificates = Certificates(
             self,
             self._name(Purpose.CERTIFICATES),
-            certificate.names(self.app.name, self.host_name, address=self.address, external=self._front.host),
+            certificate.names(self.app.name, self.host_name, address=self.address, external=self.front.host),
         )
         events.observe(self, self._on_event)
         self._actions = actions.Actions(self)
@@ -118,8 +118,8 @@ class CoordinatorCharm(ops.CharmBase):
 
     def _given(self, shared: peers.Shared) -> Given:
         read = options.read(self.product, self.config)
-        asked = integrations.asked_for(self)
-        settings = _receiving(self.product, read.settings, asked)
+        listeners = integrations.opened(self, read.settings)
+        settings = _receiving(self.product, read.settings, listeners)
         found = self._bucket.read()
         self._bucket.ask()
         secret = shared.document.secret if shared.document else ""
@@ -134,7 +134,7 @@ class CoordinatorCharm(ops.CharmBase):
             secret=secret,
             authority=found.authority,
             tls=self._tls(),
-            listeners=tuple(one.name for one in self.product.opened(settings)),
+            listeners=listeners,
             problems=(*read.problems, *self._store_problems(found)),
         )
 

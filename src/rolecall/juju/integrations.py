@@ -13,6 +13,7 @@ from rolecall.core.charm import Purpose, Side, charm_name
 from rolecall.core.endpoints import coordinator_endpoints, endpoint
 from rolecall.core.payloads import PROVIDED, REQUESTED, Facts, Target, ingress, tracing, traefik_route
 from rolecall.core.payloads.facts import base_urls, service_host
+from rolecall.core.product import Settings
 from rolecall.juju.gateway import EXPORTER_PORT
 from rolecall.juju.interfaces import bags
 
@@ -51,16 +52,12 @@ def front_of(charm: CoordinatorCharm) -> Front:
     return Front(urls=found.urls(ports), host=found.host, scheme=found.scheme if found.host else "")
 
 
-def asked_for(charm: CoordinatorCharm) -> tuple[str, ...]:
-    """List the listeners that other applications need open."""
+def opened(charm: CoordinatorCharm, settings: Settings) -> tuple[str, ...]:
+    """List the gateway's listeners that are open, by settings or because another application asks."""
     intake = endpoint(charm.product, Purpose.INTAKE)
-    if intake.interface != _TRACING:
-        return ()
-    relations = (one for one in charm.model.relations[intake.name] if one.active)
-    asked = tracing.asked({relation.app.name: bags.read_app(relation) for relation in relations})
-    return tuple(
-        listener.name for listener in charm.product.listeners if listener.protocol in set(asked.value)
-    )
+    relations = charm.model.relations[intake.name] if intake.interface == _TRACING else ()
+    bags_of = {one.app.name: bags.read_app(one) for one in relations if one.active}
+    return tracing.opened(charm.product, settings, tracing.asked(bags_of).value)
 
 
 def publish(charm: CoordinatorCharm, observed: coordinator.Observed, decision: coordinator.Decision) -> None:
@@ -84,7 +81,7 @@ def facts_of(
     charm: CoordinatorCharm, observed: coordinator.Observed, decision: coordinator.Decision
 ) -> Facts:
     """Put together what the payloads are made of."""
-    product, front = charm.product, front_of(charm)
+    product, front = charm.product, charm.front
     opened = set(observed.front.options.listeners)
     ports = {one.name: one.number for one in product.listeners if one.name in opened}
     tls = bool(observed.front.options.certificate)
