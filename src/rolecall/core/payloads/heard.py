@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rolecall.core.model import Problem, Severity
 from rolecall.core.payloads.facts import Heard, from_json, is_url
 
 
@@ -21,3 +22,18 @@ def endpoints(units: Mapping[str, Mapping[str, str]], key: str) -> Heard[tuple[s
         else:
             refused.append(f"{unit} {key}")
     return Heard(tuple(sorted(found)), tuple(refused))
+
+
+def problems(endpoint: str, refused: tuple[str, ...]) -> tuple[Problem, ...]:
+    """Name what could not be read at an endpoint."""
+    if not refused:
+        return ()
+    keys = ", ".join(refused)
+    problem = Problem(
+        code="unreadable-integration",
+        text=f'cannot read what the integration "{endpoint}" says: {keys} is not as it should be',
+        remedy="the rest of it is used; refresh the application on the other side",
+        severity=Severity.WARNING,
+        facts=(("endpoint", endpoint), ("keys", keys)),
+    )
+    return (problem,)
