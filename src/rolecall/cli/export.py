@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from rolecall.cli import errors, files, options
-from rolecall.core.model import S3, Problem, Severity
+from rolecall.core.model import S3, File, Problem, Severity
 from rolecall.juju import bundle, export, terraform
-from rolecall.local import home, rehearsal, topology_telemetry
+from rolecall.local import rehearsal, topology_telemetry
 from rolecall.local.file.topology import ClusterSpec
 
 _LOOPBACK = "127.0.0.1"
@@ -62,7 +61,7 @@ def juju(file: str, wanted: str, folder: str | None, channel: str, as_json: bool
         raise errors.Refused(problems, errors.BAD_INPUT)
     texts = terraform.files(exported) if wanted == "terraform" else {"bundle.yaml": bundle.text(exported)}
     if folder is not None:
-        _write(Path(folder), texts)
+        files.write(Path(folder), (File(path=name, content=text) for name, text in texts.items()))
     if as_json:
         errors.show_json({"files": texts, "problems": errors.data_of(problems)})
         return
@@ -109,16 +108,3 @@ def _warning(spec: ClusterSpec, place: str, fact: str, remedy: str) -> Problem:
         severity=Severity.WARNING,
         facts=(("place", where),),
     )
-
-
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    try:
-        for name, text in texts.items():
-            home.write(folder / name, text, 0o644)
-    except OSError as error:
-        raise errors.refuse(
-            errors.WORLD,
-            "cannot-write",
-            f"cannot write to {folder}: {error.strerror}",
-            "name a folder that you may write to",
-        ) from error

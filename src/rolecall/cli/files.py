@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from rolecall.cli import errors
+from rolecall.core.model import File
 from rolecall.core.products import PRODUCTS
+from rolecall.local import home
 from rolecall.local.file import topology
 
 if TYPE_CHECKING:
@@ -103,3 +105,21 @@ def specs(
                 f"the clusters are {', '.join(known)}",
             )
     return tuple(known[name] for name in dict.fromkeys(names)) or parsed.clusters
+
+
+def write(folder: Path, written: Iterable[File]) -> None:
+    """Write files beneath a folder that the person named.
+
+    Raises:
+        errors.Refused: one can't be written.
+    """
+    try:
+        for one in written:
+            home.write(folder / one.path, one.content, one.mode)
+    except OSError as error:
+        raise errors.refuse(
+            errors.WORLD,
+            "cannot-write",
+            f"cannot write to {folder}: {error.strerror}",
+            "name a folder that you may write to",
+        ) from error

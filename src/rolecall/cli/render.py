@@ -31,16 +31,7 @@ def command(file: str, folder: str, nginx: str, as_json: bool) -> None:
     and the addresses are stand-ins: the first up chooses an id, and the addresses follow from it.
     """
     rendered = _rendered(files.read(file), nginx)
-    try:
-        for one in rendered:
-            home.write(Path(folder) / one.path, one.content, one.mode)
-    except OSError as error:
-        raise errors.refuse(
-            errors.WORLD,
-            "cannot-write",
-            f"cannot write to {folder}: {error.strerror}",
-            "name a folder that you may write to",
-        ) from error
+    files.write(Path(folder), rendered)
     paths = [str(Path(folder) / one.path) for one in rendered]
     if as_json:
         errors.show_json({"files": paths})

@@ -14,6 +14,7 @@ from ops import pebble
 
 from rolecall.core import loglines
 from rolecall.core.model import ProcessSpec
+from rolecall.layers import service_of
 
 if TYPE_CHECKING:
     from ops.pebble import CheckDict, LayerDict, ServiceDict
@@ -190,17 +191,7 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 def _layer(name: str, spec: ProcessSpec, url: str) -> LayerDict:
-    service: ServiceDict = {
-        "override": "replace",
-        "command": shlex.join(spec.command),
-        "environment": {**dict(sorted(spec.environment.items())), IDENTITY: spec.identity},
-        "startup": "disabled",
-        "on-success": "restart",
-        "on-failure": "restart",
-        "backoff-delay": "1s",
-        "backoff-limit": "30s",
-        "kill-delay": f"{spec.kill_delay_s}s",
-    }
+    service = service_of(spec, {**dict(sorted(spec.environment.items())), IDENTITY: spec.identity})
     ready: CheckDict = {
         "override": "replace",
         "period": "10s",

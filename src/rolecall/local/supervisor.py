@@ -19,11 +19,12 @@ from ops import pebble
 
 from rolecall.core.model import ProcessSpec
 from rolecall.core.telemetry import AGENTS, LogTarget
+from rolecall.layers import service_of
 from rolecall.local import processes
 from rolecall.local.home import Home
 
 if TYPE_CHECKING:
-    from ops.pebble import LogTargetDict, ServiceDict
+    from ops.pebble import LogTargetDict
 
 GATEWAY = "gateway"
 """Name of the process that is the cluster's entrypoint."""
@@ -161,18 +162,8 @@ class Supervisor:
     def _layer(self, spec: ProcessSpec) -> None:
         folder = self._folder(spec.name)
         folder.mkdir(parents=True, exist_ok=True)
-        service: ServiceDict = {
-            "override": "replace",
-            "command": shlex.join(spec.command),
-            "environment": environment_of(self._home, spec),
-            "working-dir": str(folder),
-            "startup": "disabled",
-            "on-success": "restart",
-            "on-failure": "restart",
-            "backoff-delay": "1s",
-            "backoff-limit": "30s",
-            "kill-delay": f"{spec.kill_delay_s}s",
-        }
+        service = service_of(spec, environment_of(self._home, spec))
+        service["working-dir"] = str(folder)
         self._client.add_layer(spec.name, pebble.Layer({"services": {spec.name: service}}), combine=True)
 
     def _folder(self, name: str) -> Path:
