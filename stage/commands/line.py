@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stage.errors import StageError
+from stage.flags import FlagError, split
 from stage.world import Application, Model, Unit
 
 if TYPE_CHECKING:
@@ -144,23 +145,10 @@ def parse(known: Mapping[str, Takes], argv: Sequence[str]) -> tuple[dict[str, li
         StageError: A flag is not known, or has no value.
     """
     flags: dict[str, list[str]] = {}
-    args: list[str] = []
-    rest = list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            args.extend(rest)
-            break
-        if not word.startswith("-") or word == "-":
-            args.append(word)
-            continue
-        name, equals, value = word.lstrip("-").partition("=")
-        takes = known.get(name)
-        if takes is None:
-            raise StageError(f"option provided but not defined: {word.partition('=')[0]}")
-        if takes != "nothing" and not equals:
-            if not rest:
-                raise StageError(f"option needs an argument: {word}")
-            value = rest.pop(0)
-        flags.setdefault(name, []).append(value)
+    try:
+        given, args = split(argv, lambda name: known[name] != "nothing" if name in known else None)
+    except FlagError as error:
+        raise StageError(str(error)) from error
+    for name, value in given:
+        flags.setdefault(name, []).append(value or "")
     return flags, args

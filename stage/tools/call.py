@@ -9,6 +9,7 @@ from typing import Literal
 
 from stage.context import Context
 from stage.errors import ToolError
+from stage.flags import FlagError, split
 
 Takes = Literal["value", "nothing", "bool"]
 
@@ -73,27 +74,11 @@ def parse(flags: Mapping[str, Takes], argv: Sequence[str]) -> tuple[dict[str, st
     Raises:
         ToolError: A flag is not known, or its value is missing.
     """
-    found: dict[str, str] = {}
-    args: list[str] = []
-    rest = list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            args.extend(rest)
-            break
-        if not word.startswith("-") or word == "-":
-            args.append(word)
-            continue
-        name, equals, value = word.lstrip("-").partition("=")
-        takes = flags.get(name)
-        if takes is None:
-            raise ToolError(f"option provided but not defined: {word.partition('=')[0]}", 2)
-        if takes == "value" and not equals:
-            if not rest:
-                raise ToolError(f"option needs an argument: {word}", 2)
-            value = rest.pop(0)
-        found[name] = value if equals or takes == "value" else "true"
-    return found, args
+    try:
+        given, args = split(argv, lambda name: flags[name] == "value" if name in flags else None)
+    except FlagError as error:
+        raise ToolError(str(error), 2) from error
+    return {name: "true" if value is None else value for name, value in given}, args
 
 
 def pairs(words: Sequence[str]) -> dict[str, str]:

@@ -8,27 +8,15 @@ from pathlib import Path
 
 import pytest
 from charmed import CHARMS, Charmed
-from s3_server import S3Server, serving
+from s3_server import S3Server
 from stage_site import site
 
 from rolecall.core.product import Product
-from rolecall.local.fetch import binaries
-from rolecall.local.fetch.helpers import VERSITYGW
 from stage import namespaces, rocks
 from stage.charm import read
 
 PODS = "stage.pod:LoopbackPod"
 Deployer = Callable[..., Charmed]
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Run a real S3 server on a free loopback port."""
-    found = binaries.present(VERSITYGW)
-    if found is None:
-        pytest.skip(f"no {VERSITYGW.name} at hand: name one in {VERSITYGW.variable}, or let rolecall get it")
-    with serving(found.path, tmp_path_factory.mktemp("s3")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
