@@ -1,14 +1,35 @@
-"""What tests on real binaries share, on the local host and on the stage."""
+"""What all tests share: the option that rewrites golden files, and a real S3 server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from s3_server import S3Server, serving
 
+import cases
 from rolecall.local.fetch import binaries
 from rolecall.local.fetch.helpers import VERSITYGW
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--rewrite`."""
+    parser.addoption(
+        "--rewrite", action="store_true", help="write what the code renders now as the new golden files"
+    )
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written instead of compared."""
+    return bool(request.config.getoption("--rewrite"))
+
+
+@pytest.fixture
+def golden(rewrite: bool) -> cases.Golden:
+    """Run the cases of a file; see `cases.py`."""
+    return partial(cases.run, rewrite=rewrite)
 
 
 @pytest.fixture(scope="session")
