@@ -1,7 +1,7 @@
 """Fixtures for tests on real binaries, of any product.
 
-`clusters` makes clusters for one test, `shared_clusters` for all tests of a module; `s3` is a real S3
-server. What isn't at hand is skipped by name.
+`clusters` makes clusters for one test, `shared_clusters` for all tests of a module. What isn't at hand is
+skipped by name.
 """
 
 from __future__ import annotations
