@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from bench.table import Row
 from rolecall.core import coordinator, gateway, identity, nginx
 from rolecall.core.model import Deployment, Directory, Group, Phase, Report
@@ -89,7 +91,4 @@ def _rolling(product: Product, size: int) -> coordinator.Observed:
     )
     first = coordinator.decide(product, observed).desired
     verified = {identity.digest_of(first.candidate): ""} if first.candidate else {}
-    return coordinator.Observed(
-        **{name: getattr(observed, name) for name in observed.__dataclass_fields__ if name != "verified"},
-        verified=verified,
-    )
+    return replace(observed, verified=verified)

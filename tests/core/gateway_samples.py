@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from rolecall.core.gateway import Gateway, Options, Server, build
 from rolecall.core.product import Product

@@ -6,11 +6,11 @@ Each topic is a folder below `cases/`, and a function of the same name here answ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 from properties.test_guarantees import published
 from simulation.world import World
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from gateway_samples import DEMO, LINE, READY, a_gateway, units
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rolecall.core.gateway import Gateway, Location, Options, Refusal, Server, Upstream, build
 from rolecall.core.product import Product

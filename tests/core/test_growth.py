@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import replace
 from types import FrameType
 
 import pytest
+from msgspec.structs import replace
 
 from rolecall.core import coordinator
 from rolecall.core.product import Product

@@ -11,7 +11,7 @@ _SEEDS = 20
 _AT_ONCE = 4
 _PROGRAM = """
 import hashlib
-from dataclasses import replace
+from msgspec.structs import replace
 from rolecall.core import coordinator, identity, wire
 from rolecall.core.products import PRODUCTS
 from rolecall.testing import a_group, observed

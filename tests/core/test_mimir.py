@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rolecall.core import gateway, identity, nginx, settings
 from rolecall.core.model import S3, Choices, Deployment, Directory, Document

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import crossplane  # pyright: ignore[reportMissingTypeStubs]
@@ -13,6 +12,7 @@ import pytest
 from gateway_samples import READY, a_gateway, units
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rolecall.core.gateway import Gateway, Options, Server, build
 from rolecall.core.nginx import Dialect, Paths, render

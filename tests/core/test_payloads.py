@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from payload_samples import some_facts
 
 from rolecall.core.payloads import PROVIDED, REQUESTED, Bags, Facts, Payload

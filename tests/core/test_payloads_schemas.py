@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import cast
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from payload_samples import some_facts
 
 from rolecall.core.charm import Side

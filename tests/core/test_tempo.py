@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rolecall.core import choices, coherence, coordinator, gateway, identity, settings, worker
 from rolecall.core.model import S3, Choices, Cluster, Deployment, Directory, Document, Severity

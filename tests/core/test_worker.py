@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from properties.test_guarantees import published
+from rich.pretty import pretty_repr
 
 from rolecall.core import changes, worker
 from rolecall.core.model import LEAVE, Credentials, Document, Grant, Secret
@@ -115,7 +115,11 @@ def test_keys_stand_in_their_file_only():
 
     desired = worker.decide(PRODUCT, seen)
     state = changes.WorkerState(unit=UNIT, address=seen.address, files={}, process=seen.process, report=None)
-    told = repr(desired) + "".join(map(changes.describe, changes.diff_worker(state, desired)))
+    told = (
+        repr(desired)
+        + pretty_repr(desired)
+        + "".join(map(changes.describe, changes.diff_worker(state, desired)))
+    )
 
     holders = [file for file in desired.files if "second-secret" in file.content]
     assert [(file.path, file.mode, file.secret) for file in holders] == [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
 import ops
 from cluster_world import ClusterWorld
 from driver import CharmData, Juju, Life, Link, Unit
+from msgspec.structs import replace
 from store_charm import STORE
 
 from rolecall.core import identity, roles, wire

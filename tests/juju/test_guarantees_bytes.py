@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from clusters import Deployed, deploy, lean
 from fates import Fate
+from msgspec.structs import replace
 
 from rolecall.core.model import Document
 from rolecall.core.products import PRODUCTS

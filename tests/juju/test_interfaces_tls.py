@@ -17,6 +17,7 @@ from charmlibs.interfaces.tls_certificates import (
     ProviderCertificate,
     TLSCertificatesProvidesV4,
 )
+from msgspec import structs
 from ops import testing
 
 from rolecall.core.payloads.certificate import Names, names
@@ -152,7 +153,7 @@ def test_a_new_name_is_asked_for_with_the_same_key(seen: Seen) -> None:
     """While that is signed the last one can be kept: nothing is assigned, but somebody who signs is there."""
     signed = _run(_signed(_run(_related())))
     first = seen.assigned
-    seen.names = replace(_NAMES, dns=(*_NAMES.dns, "logs.example.com"))
+    seen.names = structs.replace(_NAMES, dns=(*_NAMES.dns, "logs.example.com"))
 
     renewing = _run(signed)
     assert (seen.related, seen.assigned) == (True, None)

@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from rolecall.core.gateway import Gateway, Options, Server, build
 from rolecall.core.nginx import Dialect, Paths, render

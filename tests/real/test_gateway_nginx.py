@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 import re
 import shutil
@@ -9,7 +10,6 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,6 +17,7 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from nginx_site import (
     CREDENTIALS,
     Plan,
@@ -483,7 +484,7 @@ def test_tls(nginx: Path, tmp_path: Path):
     with running(nginx, tmp_path, Plan(product=LOKI, units=UNITS, options=options, tls=context)) as site:
         assert site.ask(QUERY).status == 200
         assert site.seen()[0][1].headers["x-forwarded-proto"] == "https"
-        answer = replace(site, tls=None).ask(QUERY)
+        answer = dataclasses.replace(site, tls=None).ask(QUERY)
 
     assert (answer.status, answer.json["error"]) == (400, "this port speaks TLS only")
 

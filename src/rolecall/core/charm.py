@@ -7,10 +7,9 @@ them needs only other charm names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 NGINX, EXPORTER = "nginx", "nginx-prometheus-exporter"
 """The coordinator's containers beside the workload's."""
@@ -110,8 +109,7 @@ class Storage(Struct, frozen=True, kw_only=True):
     minimum: str = "1G"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charm:
+class Charm(Struct, frozen=True, kw_only=True):
     """What the two charms of one product have that others don't."""
 
     container: str

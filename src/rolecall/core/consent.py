@@ -9,7 +9,6 @@ unit gets its leave only when no gateway can still send to it (G5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -21,8 +20,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(Struct, frozen=True, kw_only=True):
     """What one coordinator's gateway does."""
 
     serving: tuple[str, ...] = ()

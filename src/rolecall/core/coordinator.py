@@ -7,9 +7,9 @@ follow the world whatever is missing, and only what needs the missing part keeps
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rolecall.core import choices, coherence, gateway, identity, nginx, roles, rollout, telemetry
 from rolecall.core.model import (
@@ -31,16 +31,14 @@ from rolecall.core.product import Blueprint, Product, Settings
 from rolecall.core.roles import Line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A worker unit as the coordinator's host sees it."""
 
     group: str
     report: Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class Front(Struct, frozen=True, kw_only=True):
     """What the host knows of the gateway."""
 
     options: gateway.Options
@@ -50,8 +48,7 @@ class Front:
     """Units that at least one loaded gateway config sends to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """All that a coordinator's decision depends on."""
 
     deployment: Deployment
@@ -88,8 +85,7 @@ class Desired(Struct, frozen=True, kw_only=True):
     """A config that the binary must judge before it is published; empty when there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The verdict, and what to do about it."""
 
     verdict: Verdict

@@ -7,9 +7,8 @@ nginx is `nginx.py`'s business: nothing here knows its syntax.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line
@@ -29,8 +28,7 @@ class Server(Struct, frozen=True, kw_only=True, order=True):
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What the host and the administrator decide about the gateway."""
 
     address: str = "127.0.0.1"

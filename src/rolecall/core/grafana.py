@@ -6,7 +6,8 @@ https://grafana.com/docs/grafana/latest/administration/provisioning/#data-source
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.core import identity
 from rolecall.core.product import Product
@@ -14,8 +15,7 @@ from rolecall.core.signals import Signal
 from rolecall.core.tree import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(Struct, frozen=True, kw_only=True):
     """One cluster that Grafana is to show."""
 
     name: str

@@ -7,10 +7,10 @@ no reader has to guess. Nothing here knows a product or a host.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Severity(IntEnum):
@@ -82,8 +82,7 @@ class Secret:
         return hash(self._value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3:
+class S3(Struct, frozen=True, kw_only=True):
     """An S3 bucket and how to reach it. The keys travel apart, as `Credentials`."""
 
     endpoint: str
@@ -137,8 +136,7 @@ class Phase(StrEnum):
     DRAINED = "drained"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What one worker unit says of itself; the unit's half of the wire."""
 
     address: str
@@ -160,8 +158,7 @@ class Report:
     """The administrator has asked for this unit to go."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     """Workers with the same roles: one entry of `workers:`, or one Juju application."""
 
     name: str
@@ -171,8 +168,7 @@ class Group:
     """How many units the administrator wants."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class Unit(Struct, frozen=True, kw_only=True):
     """One running worker, seen from the coordinator."""
 
     id: str
@@ -198,8 +194,7 @@ class Unit:
         return self.report.ready
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
+class Cluster(Struct, frozen=True, kw_only=True):
     """The snapshot: who runs which role, where, ready or not."""
 
     groups: tuple[Group, ...]
@@ -217,8 +212,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     uuid: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True):
     """Leave for one unit to restart into `digest`, or to go; an empty one takes the leave back."""
 
     digest: str
@@ -233,8 +227,7 @@ LEAVE = "leave"
 """The digest of a grant that lets a unit drain and go."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class Choices(Struct, frozen=True, kw_only=True):
     """Decisions that are kept while they are valid, read back from the last document."""
 
     seeds: tuple[str, ...] = ()
@@ -246,8 +239,7 @@ class Choices:
     """Unit to the name of the unit that it was given to dial, where a product needs that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """What the coordinator publishes to a worker group; the coordinator's half of the wire."""
 
     product: str
@@ -271,8 +263,7 @@ class Document:
     """PEM certificate of the authority that signed the object store's; empty: the system knows it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """A file to be written whole."""
 
     path: str
@@ -285,9 +276,12 @@ class File:
         """Return path, size and mode; never the content of a secret."""
         return f"File({self.path}, {len(self.content)} characters, {self.mode:o})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the same for rich, which would else print every field of a struct."""
+        return [("path", self.path), ("characters", len(self.content)), ("mode", f"{self.mode:o}")]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSpec:
+
+class ProcessSpec(Struct, frozen=True, kw_only=True):
     """How a process starts: what a supervisor needs and no more."""
 
     name: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from msgspec import Struct
 
@@ -54,8 +53,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         return cls(http2_directive=number >= (1, 25, 1))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class Paths(Struct, frozen=True, kw_only=True):
     """Where nginx keeps its files and whom it runs as."""
 
     prefix: str

@@ -7,8 +7,9 @@ charms of the product made known, each of the rest under its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import cast
+
+from msgspec import Struct, field
 
 from rolecall.core import option_values, settings
 from rolecall.core.charm import Option, OptionKind
@@ -88,8 +89,7 @@ _NOTES = {Kind.TREE: ("YAML",), Kind.LIST: ("with commas",)}
 """What must be said of how a setting of that kind is written."""
 
 
-@dataclass(slots=True)
-class _Gathered:
+class _Gathered(Struct):
     """Settings as options gave them, where each was written, and what could not be used."""
 
     raw: dict[str, object] = field(default_factory=dict[str, object])

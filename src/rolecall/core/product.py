@@ -7,11 +7,10 @@ know a product's name; what seems to need one is a field that is missing here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rolecall.core.binary import Binary
 from rolecall.core.charm import Charm
@@ -49,8 +48,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     """The optional role that sends it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The operator's choices, parsed: name to value, every name of the table present."""
 
     values: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -80,8 +78,7 @@ class Settings:
         return value if isinstance(value, tuple) else ()  # pyright: ignore[reportUnknownVariableType]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blueprint:
+class Blueprint(Struct, frozen=True, kw_only=True):
     """All that a product's config depends on; nothing of a single unit is in it."""
 
     line: str
@@ -111,8 +108,7 @@ def _nothing(_: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
+class Product(Struct, frozen=True, kw_only=True):
     """One product, complete."""
 
     name: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer, Ring
@@ -13,12 +13,12 @@ from rolecall.core.routes import Answer, Ring
 _ACTIVE = "ACTIVE"
 
 
-class _Member(msgspec.Struct):
+class _Member(Struct):
     id: str
     state: str
 
 
-class _RingPage(msgspec.Struct):
+class _RingPage(Struct):
     shards: list[_Member] | None = None
 
 
@@ -39,8 +39,7 @@ def rings_of(product: Product, line: str, roles: Iterable[str]) -> tuple[Ring, .
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A unit and where its process and those of the others answer."""
 
     unit: str

@@ -22,9 +22,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rolecall.core.model import LEAVE, Grant, Unit
 from rolecall.core.roles import Line
@@ -32,8 +31,7 @@ from rolecall.core.roles import Line
 _WITHDRAWN = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
+class Rollout(Struct, frozen=True, kw_only=True):
     """What the planner wants of this cycle."""
 
     held: tuple[str, ...] = ()

@@ -9,9 +9,8 @@ a supervisor starts again by itself reads what it is said to run, and not what i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rolecall.core import identity
 from rolecall.core.fragments import UNIT
@@ -23,8 +22,7 @@ from rolecall.core.routes import Verb
 _KEYLESS = "cannot read the object store's keys yet: the coordinator has not granted them to this unit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class Paths(Struct, frozen=True, kw_only=True):
     """Where a worker's things are, as its process sees them."""
 
     binary: str
@@ -50,8 +48,7 @@ class Process(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """All that a worker's decision depends on."""
 
     unit: str
@@ -70,8 +67,7 @@ class Observed:
     process: Process = field(default_factory=Process)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desired:
+class Desired(Struct, frozen=True, kw_only=True):
     """What a worker wants to be so."""
 
     report: Report

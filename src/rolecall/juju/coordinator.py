@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import ops
+from msgspec.structs import replace
 
 from rolecall import engine
 from rolecall.core import coordinator, options

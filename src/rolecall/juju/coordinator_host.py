@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 import ops
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rolecall.core import changes, consent, coordinator, gateway, trial, wire
 from rolecall.core.bags import Bags
@@ -22,8 +23,7 @@ _REMEMBERED = 20
 _TRIAL = "/tmp/rolecall"  # noqa: S108 - in a container that nobody else writes in
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(Struct, frozen=True, kw_only=True):
     """What a hook finds around the charm, and what doesn't change while it runs."""
 
     deployment: Deployment
@@ -36,8 +36,7 @@ class Given:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(kw_only=True)
-class CoordinatorHost:
+class CoordinatorHost(Struct, kw_only=True):
     """One coordinator unit, for one hook."""
 
     product: Product

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from rolecall.core import endpoints, options
 from rolecall.core.charm import Option, Side
@@ -30,8 +31,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*")
 Value = bool | int | float | str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """One cluster that is to be carried over."""
 
     name: str
@@ -45,8 +45,7 @@ class Source:
     """How many units the coordinator has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
+class Application(Struct, frozen=True, kw_only=True):
     """One application."""
 
     name: str
@@ -59,16 +58,14 @@ class Application:
     """Whether it needs the keys of a bucket, as a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Integration:
+class Integration(Struct, frozen=True):
     """Two endpoints, each as (application, endpoint)."""
 
     one: tuple[str, str]
     other: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(Struct, frozen=True, kw_only=True):
     """Everything that is deployed for some clusters, and what wasn't carried over."""
 
     applications: tuple[Application, ...]
@@ -143,8 +140,7 @@ def _integrations(
         yield Integration((source.name, cluster), (worker.name, cluster))
 
 
-@dataclass(slots=True)
-class _Carried:
+class _Carried(Struct):
     """What became of a cluster's settings."""
 
     options: dict[str, Value] = field(default_factory=dict[str, Value])

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+
+class Raw(Struct, frozen=True):
     """An expression that is written as it is."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function with what it is given."""
 
     name: str
     arguments: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """A block: its kind, its labels, and what is in it."""
 
     kind: str

@@ -8,11 +8,11 @@ the last one was. Each unit's half is what its gateway does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 import ops
+from msgspec import Struct, field
 
 from rolecall.core import wire
 from rolecall.core.bags import Bags
@@ -22,8 +22,7 @@ from rolecall.core.model import Document
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class Shared(Struct, frozen=True, kw_only=True):
     """What the leader tells the others, and its successor."""
 
     document: Document | None = None

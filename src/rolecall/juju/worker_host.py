@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import ops
 from msgspec import Struct
+from msgspec.structs import replace
 from ops import pebble
 
 from rolecall.core import changes, rings, wire, worker
@@ -41,8 +41,7 @@ class Me(Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerHost:
+class WorkerHost(Struct, frozen=True, kw_only=True):
     """One worker unit."""
 
     product: Product

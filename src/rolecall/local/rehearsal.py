@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from rolecall.core import coherence, coordinator, gateway, identity, nginx, telemetry, worker
 from rolecall.core.model import (

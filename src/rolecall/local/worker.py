@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from rolecall.core import changes, rings, wire, worker
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
@@ -145,7 +145,7 @@ class WorkerHost:
             # It is on its way into what was last asked for; nothing of it is to be judged yet.
             return worker.Process(spec=spec, running=True)
         if spec is not None and runs is not None:
-            spec = dataclasses.replace(spec, identity=runs.identity)
+            spec = structs.replace(spec, identity=runs.identity)
         answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
         if runs is not None and answer.status == 200 and self._settling(runs):
             answer = Answer(503, "it is ready, and the other units are still finding it")

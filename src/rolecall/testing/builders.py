@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from rolecall.core import coordinator, gateway, nginx, settings, worker
 from rolecall.core.model import (

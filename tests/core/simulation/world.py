@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rolecall.core import changes, coordinator, worker
 from rolecall.core.model import Document, Group, Phase, Problem, ProcessSpec, Report

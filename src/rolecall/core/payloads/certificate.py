@@ -6,7 +6,8 @@ No worker is among them: a certificate that named workers would have to be asked
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.core.payloads.facts import service_host
 
@@ -14,8 +15,7 @@ _LONGEST_COMMON_NAME = 64
 """RFC 5280, appendix A.1, ub-common-name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(Struct, frozen=True, kw_only=True):
     """The subject of a certificate."""
 
     common: str

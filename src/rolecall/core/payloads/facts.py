@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from rolecall.core.product import Product, Settings
 from rolecall.core.signals import Signal
@@ -22,8 +22,7 @@ from rolecall.core.tree import Tree
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True, order=True):
     """One process whose metrics are to be scraped."""
 
     app: str
@@ -35,8 +34,7 @@ class Target:
     """Whether this very port speaks TLS; what the gateway speaks says nothing of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """Everything that the payloads of one coordinator unit depend on."""
 
     product: Product
@@ -112,8 +110,7 @@ class Facts:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Generic[T]):
+class Heard(Struct, Generic[T], frozen=True):
     """What the other side of one relation says, as far as it could be read."""
 
     value: T

@@ -11,14 +11,14 @@ that dashboards survive a change of leader.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.core.bags import Bags
 from rolecall.core.payloads.facts import Facts, Heard, as_json, from_json, is_url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(Struct, frozen=True, kw_only=True):
     """What one Grafana calls us."""
 
     grafana: str = ""

@@ -11,7 +11,8 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.core.model import S3, Credentials, Problem, Secret, Severity
 from rolecall.core.payloads.facts import from_json, is_url
@@ -23,8 +24,7 @@ _REGION = "us-east-1"
 """What stores that know no regions go by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class Store(Struct, frozen=True, kw_only=True):
     """What a provider says of its bucket, as far as it can be used."""
 
     s3: S3 | None = None

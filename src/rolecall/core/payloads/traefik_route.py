@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.core import identity
 from rolecall.core.bags import Bags
@@ -18,8 +19,7 @@ from rolecall.core.routes import Listener
 from rolecall.core.tree import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class Front(Struct, frozen=True, kw_only=True):
     """What Traefik is reached by."""
 
     host: str = ""
