@@ -127,7 +127,7 @@ class Agent(threading.Thread):
     def _due(self) -> Hook | str | None:
         unit = self._unit
         if unit.pod_due == "start":
-            return "start" if self._housing.retry_at_s <= now_s() else None
+            return "start" if self._housing.retry_at_s <= now_s() and not unit.away else None
         return unit.pod_due or due(self._model, unit)
 
     def _run(self, hook: Hook, *, remember: bool = True) -> None:

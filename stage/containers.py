@@ -21,6 +21,9 @@ from stage.seam import PodSpec
 SOCKET = "pebble.socket"
 """Name of a Pebble's socket, in `/charm/container` and in the charm's `/charm/containers/<name>`."""
 
+LAYERS = "/charm/layers"
+"""Where it can be seen what a container wrote over the host's folders."""
+
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _FOLDERS = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "usr")
@@ -133,6 +136,7 @@ def workload(home: Home, rock: Rock, *, pebble: Executable, names: Path, storage
         Bind(Path("/sys"), "/sys", deep=True),
         *(Bind(Path(one), one, read_only=True) for one in ("/etc/alternatives",) if Path(one).is_dir()),
         Bind(names, "/charm/pod", read_only=True),
+        Bind(home.layers, LAYERS, read_only=True),
         Bind(home.socket_folder, "/charm/container"),
         *(Bind(source, path) for path, source in storage.items()),
     ]
@@ -181,6 +185,7 @@ def charm(home: Home, spec: PodSpec, *, sockets: Mapping[str, Path]) -> str:
     binds = [
         *folders,
         Bind(names_of(spec), "/charm/pod", read_only=True),
+        Bind(home.layers, LAYERS, read_only=True),
         *(Bind(folder, f"/charm/containers/{name}") for name, folder in sockets.items()),
     ]
     return "\n".join(

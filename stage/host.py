@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import shutil
+import socket
 import sys
 import threading
 import uuid
@@ -23,6 +24,9 @@ from stage.world import Application, Model, Unit
 
 FIRST_MODEL = "stage"
 _HALT_LIMIT_S = 20.0
+_NETWORKS = 235
+_CLAIM_PORT = 41616
+"""A port that nobody serves, of an address that no pod gets."""
 
 
 class Host:
@@ -39,6 +43,7 @@ class Host:
         self._agents: dict[tuple[str, str], Agent] = {}
         self._names_lock = threading.Lock()
         self._addresses = 0
+        self._claim = claim_network(home)
         self.down = threading.Event()
         install_tools(self.surroundings.tools, TOOLS, Path(sys.executable).resolve())
         self.add_model(FIRST_MODEL)
@@ -69,7 +74,7 @@ class Host:
         """Return a loopback address that no pod of this stage has had."""
         with self._names_lock:
             self._addresses += 1
-            network = 16 + hashlib.sha256(str(self.home).encode()).digest()[0] % 235
+            network = self._claim.getsockname()[0].split(".")[1]
             return f"127.{network}.{self._addresses // 250}.{self._addresses % 250 + 1}"
 
     def start_unit(self, model: Model, unit: Unit) -> None:
@@ -135,6 +140,7 @@ class Host:
     def stop(self) -> None:
         """Stop all agents and their pods."""
         self._halt(list(self._agents.values()))
+        self._claim.close()
 
     def _halt(self, agents: list[Agent]) -> None:
         for agent in agents:
@@ -142,6 +148,24 @@ class Host:
         for agent in agents:
             agent.join(_HALT_LIMIT_S)
         self._agents = {key: agent for key, agent in self._agents.items() if agent not in agents}
+
+
+def claim_network(home: Path) -> socket.socket:
+    """Take a loopback network that no other stage of this machine has, until the socket is closed.
+
+    Raises:
+        StageError: All are taken.
+    """
+    first = hashlib.sha256(str(home).encode()).digest()[0]
+    for number in range(_NETWORKS):
+        claim = socket.socket()
+        try:
+            claim.bind((f"127.{16 + (first + number) % _NETWORKS}.255.254", _CLAIM_PORT))
+        except OSError:
+            claim.close()
+        else:
+            return claim
+    raise StageError("cannot give pods addresses: other stages have all loopback networks; end some of them")
 
 
 def pod_maker(name: str) -> PodMaker:

@@ -41,6 +41,7 @@ class Housing:
         self._say = say
         self.pod: Pod | None = None
         self.retry_at_s = 0.0
+        self._moves = False
 
     @property
     def charm_dir(self) -> Path:
@@ -63,6 +64,7 @@ class Housing:
         unit, app = self._unit, self._model.apps[self._unit.app]
         with self._model.changed:
             unit.charm = app.charm
+            self._move()
         unpack(unit.charm.folder, self.charm_dir)
         folder = unit.folder / "pod"
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,16 +107,25 @@ class Housing:
         with self._model.changed:
             unit.pod_up = False
             unit.pod_due = "start"
-            unit.address = self._host.new_address()
+            self._moves = True
             unit.events.clear()
             unit.started = False
             unit.failure = None
             unit.upgrade_due = unit.installed
-            for relation_id in unit.relations:
-                relation = self._model.relations.get(relation_id)
-                if relation:
-                    relation.unit_bags.setdefault(unit.name, Bag()).put(address_keys(unit))
+            unit.set_agent("lost", "agent is not communicating with the server")
             self._model.changed.notify_all()
+
+    def _move(self) -> None:
+        """Give the unit another address, once, when its new pod comes: until then nobody knows of one."""
+        unit = self._unit
+        if not self._moves:
+            return
+        self._moves = False
+        unit.address = self._host.new_address()
+        for relation_id in unit.relations:
+            relation = self._model.relations.get(relation_id)
+            if relation:
+                relation.unit_bags.setdefault(unit.name, Bag()).put(address_keys(unit))
 
     def close(self, *, forget: bool) -> None:
         """End the pod for good; `forget` its containers' file systems too."""

@@ -20,6 +20,17 @@ def elect(model: Model, app: Application, unit: str | None = None) -> None:
     model.changed.notify_all()
 
 
+def pass_on(model: Model, unit: Unit) -> None:
+    """Let another unit that has a pod lead in place of one that has none: its lease runs out.
+
+    Source: https://documentation.ubuntu.com/juju/3.6/reference/unit/ ("Leader unit").
+    """
+    app = model.apps[unit.app]
+    others = [one.name for one in app.units.values() if one.life == "alive" and one.pod_up]
+    if app.leader == unit.name and others:
+        elect(model, app, min(others, key=unit_key))
+
+
 def end_unit(model: Model, unit: Unit) -> None:
     """Take a unit that has run its last hook out of the model, and its application after the last unit."""
     app = model.apps[unit.app]

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import yaml
 
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", "*.pyc", "tests", ".venv")
 _BUILD_KEYS = ("config", "actions", "parts", "platforms", "base", "build-base", "bases", "type", "charm-libs")
+
+
+def unzipped(packed: Path, folder: Path) -> Path:
+    """Return the folder that holds what is in a packed charm, beneath `folder`, with its permissions."""
+    target = folder / packed.stem
+    shutil.rmtree(target, ignore_errors=True)
+    with zipfile.ZipFile(packed) as archive:
+        for entry in archive.infolist():
+            path = Path(archive.extract(entry, target))
+            if mode := entry.external_attr >> 16:
+                path.chmod(mode & 0o777)
+    return target
 
 
 def unpack(source: Path, target: Path) -> None:

@@ -171,6 +171,8 @@ class Unit:
     update_status_due: bool = False
     pod_due: Literal["", "start", "lose", "replace"] = "start"
     pod_up: bool = False
+    away: bool = False
+    """Whether no pod comes in place of one that was lost, until that is asked for."""
     running: Hook | None = None
     failure: Failure | None = None
     kill_at: str | None = None

@@ -32,6 +32,13 @@ def _collect(name: str, argv: list[str]) -> tuple[list[str], str]:
     return sent, stdin
 
 
+def _note(path: str, name: str) -> None:
+    """Keep the words that this was called with: while it runs, everybody can see them."""
+    log = posix.open(path, posix.O_APPEND | posix.O_CREAT | posix.O_WRONLY, 0o644)
+    posix.write(log, " ".join((name, *sys.argv[1:], "\n")).encode("utf-8", "surrogateescape"))
+    posix.close(log)
+
+
 def _exchange(address: str, body: bytes) -> bytes:
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     connection.connect(address)
@@ -47,6 +54,7 @@ def main() -> None:
     name = sys.argv[0].rpartition("/")[2]
     environ = {key.decode(): value.decode() for key, value in posix.environ.items() if key[:1] in b"JS"}
     sent, stdin = _collect(name, sys.argv[1:])
+    _note(environ["JUJU_CHARM_DIR"] + "/../tools.log", name)
     fields = [environ["JUJU_CONTEXT_ID"], name, stdin, *sent]
     answer = _exchange(environ["STAGE_SOCKET"], "\0".join(fields).encode("utf-8", "surrogateescape"))
     code, out, err = answer.split(b"\0")

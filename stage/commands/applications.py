@@ -14,6 +14,7 @@ from stage.commands.relations import add_peers
 from stage.commands.units import add_units
 from stage.errors import StageError
 from stage.life import doom_unit, end_application
+from stage.packing import unzipped
 from stage.rollout import refresh_units
 from stage.secrets import new_id
 from stage.settle import end_relation
@@ -49,6 +50,8 @@ def parse_option(option: Option, text: str) -> bool | int | float | str:
 
 def _find_charm(line: Line, reference: str) -> Charm:
     folder = line.path(reference)
+    if reference.endswith(".charm"):
+        return charms.read(unzipped(folder, line.host.home / "packed"))
     if reference.startswith((".", "/")) or (folder / "charmcraft.yaml").is_file():
         return charms.read(folder)
     if (BUILT_IN / reference).is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stage.commands.line import Command, Line, Result
 from stage.errors import StageError
-from stage.life import elect
+from stage.life import elect, pass_on
 from stage.tools import TOOLS
 from stage.world import Unit
 
@@ -25,10 +25,32 @@ def _lose_pod(line: Line) -> str:
         if not unit.pod_up:
             raise StageError(f"{unit.name} has no pod to lose yet; wait until it is up")
         unit.pod_due = "replace" if "graceful" in line.flags else "lose"
+        unit.away = "away" in line.flags
         line.model.log.say(unit.name, "loses its pod, as asked")
         line.model.changed.notify_all()
     if unit.pod_due == "lose":
         line.host.agent(line.model, unit.name).kill_hook()
+    if not unit.away:
+        return _await_pod(line, unit)
+    with line.model.changed:
+        limit_s = float(line.flag("limit", default=_WAIT_S))
+        if not line.model.changed.wait_for(lambda: not unit.pod_up, limit_s):
+            raise StageError(f"{unit.name} still has its pod after {limit_s:g} s; see its log")
+        pass_on(line.model, unit)
+    return ""
+
+
+def _return_pod(line: Line) -> str:
+    unit = line.unit(line.take("unit")[0])
+    with line.model.changed:
+        if not unit.away:
+            raise StageError(f"{unit.name} isn't away; lose its pod with --away first")
+        unit.away = False
+        line.model.changed.notify_all()
+    return _await_pod(line, unit)
+
+
+def _await_pod(line: Line, unit: Unit) -> str:
     with line.model.changed:
         limit_s = float(line.flag("limit", default=_WAIT_S))
         if not line.model.changed.wait_for(lambda: unit.pod_up and not unit.pod_due, limit_s):
@@ -97,7 +119,8 @@ def _down(line: Line) -> Result:
 
 COMMANDS = {
     "move-leader": Command(_move_leader, {}),
-    "lose-pod": Command(_lose_pod, {"graceful": "nothing", "limit": "value"}),
+    "lose-pod": Command(_lose_pod, {"graceful": "nothing", "away": "nothing", "limit": "value"}),
+    "return-pod": Command(_return_pod, {"limit": "value"}),
     "kill-hook": Command(_kill_hook, {"at": "value"}),
     "update-status": Command(_update_status, {}),
     "wait-idle": Command(_wait_idle, {"limit": "value"}),

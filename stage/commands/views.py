@@ -12,7 +12,9 @@ _WORST_FIRST = ("error", "blocked", "waiting", "maintenance", "unknown", "active
 
 
 def shown_status(unit: Unit) -> Status:
-    """Return a unit's workload status as Juju shows it: an agent in error covers what the charm said."""
+    """Return a unit's workload status as Juju shows it: a lost or failed agent covers what the charm said."""
+    if unit.agent.current == "lost":
+        return Status("unknown", f"agent lost, see 'juju show-status-log {unit.name}'", unit.agent.since_s)
     if unit.failure:
         return Status("error", f'hook failed: "{unit.failure.hook.name}"', unit.failure.retry_at_s)
     return unit.workload

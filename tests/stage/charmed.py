@@ -5,9 +5,9 @@ Nothing here knows a product: what is written and read back is the product's own
 
 from __future__ import annotations
 
+import http.client
 import os
 import ssl
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,11 +21,19 @@ from stage_site import Site
 
 from rolecall.core.product import Product
 from rolecall.core.routes import Call
+from stage.charm import read
 
 CHARMS = Path(__file__).resolve().parents[2] / "charms"
+PACKED = os.environ.get("ROLECALL_CHARMS", "")
+"""Folder with the packed charms to deploy; empty: as they are here. A real Juju needs packed ones."""
 COORDINATOR, STORE, AUTHORITY = "coordinator", "store", "authority"
-_ACTIVE_S = 240
+ACTION_S = 240
+"""How long an action may wait for what its unit does already, and take."""
+_ACTIVE_S = 300
 _REQUEST_S = 15
+_STORE_CHANNEL = "2/edge"
+"""Of the real integrator: the one that takes its keys as a secret. The stage's own has no channels."""
+_TAKEN_S = 30
 _READ_S = 90
 
 
@@ -38,7 +46,8 @@ class Birth:
     """One process of a workload: a restart is another one."""
 
     pid: int
-    started: int
+    """0 on a real Juju."""
+    started: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class Charmed:
 
     site: Site
     product: Product
+    planted: set[str] = field(default_factory=set[str])
+    """The keys of the object store that were ever used, to be looked for."""
 
     @property
     def juju(self) -> jubilant.Juju:
@@ -66,27 +77,52 @@ class Charmed:
         store: Mapping[str, str],
     ) -> None:
         """Deploy a coordinator, workers given as (name, roles, units), and the object store."""
-        folder = CHARMS / self.product.name
-        self.juju.deploy(folder / "coordinator", COORDINATOR, num_units=coordinators, trust=True)
-        self.juju.deploy("s3-integrator", STORE, config=dict(store))
+        self.planted.update((store["access-key"], store["secret-key"]))
+        # With `admin` the coordinator keeps a password.
+        self._deploy("coordinator", COORDINATOR, coordinators, {"admin": True})
+        address = {name: store[name] for name in ("endpoint", "bucket", "region")}
+        secret = self.juju.add_secret(STORE, _keys(store["access-key"], store["secret-key"]))
+        self.juju.deploy("s3-integrator", STORE, config=address, channel=_STORE_CHANNEL)
+        self.juju.grant_secret(STORE, STORE)
+        self.juju.config(STORE, {"credentials": secret})
         for worker in workers:
             self.deploy_worker(*worker)
         self.juju.integrate(f"{COORDINATOR}:s3", f"{STORE}:s3-credentials")
 
     def deploy_worker(self, name: str, roles: tuple[str, ...], units: int) -> None:
         """Deploy a worker application and integrate it."""
-        options = {f"role-{role}": True for role in roles}
-        folder = CHARMS / self.product.name / "worker"
-        self.juju.deploy(folder, name, num_units=units, config=options, trust=True)
+        self._deploy("worker", name, units, {f"role-{role}": True for role in roles})
         self.juju.integrate(f"{COORDINATOR}:{self.endpoint}", f"{name}:{self.endpoint}")
+
+    def _deploy(self, kind: str, name: str, units: int, options: Mapping[str, bool]) -> None:
+        charm = CHARMS / self.product.name / kind
+        metadata = read(charm)
+        if PACKED:
+            (charm,) = Path(PACKED).resolve().glob(f"{metadata.name}_*.charm")
+        # A stage has rocks of its own for them.
+        images = {key: str(one["upstream-source"]) for key, one in metadata.resources.items()}
+        self.juju.deploy(
+            charm,
+            name,
+            num_units=units,
+            config=dict(options),
+            trust=True,
+            resources=images if self.site.real else None,
+        )
+
+    def rotate(self, access: str, secret: str) -> None:
+        """Give the object store's integrator other keys."""
+        self.planted.update((access, secret))
+        self.juju.update_secret(STORE, _keys(access, secret))
 
     def await_active(self, limit_s: float = _ACTIVE_S) -> None:
         """Wait until every unit is active, says so with no warning of a rollout, and has nothing to do."""
         until(self._at_rest, limit_s, "every unit to be active and idle", seen=self._statuses)
 
     def _at_rest(self) -> bool:
-        status = self.juju.status()
-        return jubilant.all_active(status) and jubilant.all_agents_idle(status)
+        # A unit's agent that hasn't begun with what it is to do says that it is idle, too.
+        idle, status = self.site.is_idle(), self.juju.status()
+        return idle and jubilant.all_active(status) and jubilant.all_agents_idle(status)
 
     def _statuses(self) -> dict[str, str]:
         apps = self.juju.status().apps.values()
@@ -106,6 +142,10 @@ class Charmed:
         units = self.juju.status().apps[COORDINATOR].units.values()
         return tuple(sorted(unit.address for unit in units))
 
+    def address(self, unit: str) -> str:
+        """Return where a unit is."""
+        return self.juju.status().apps[unit.partition("/")[0]].units[unit].address
+
     def leader(self) -> str:
         """Name the coordinator's leader."""
         units = self.juju.status().apps[COORDINATOR].units
@@ -114,7 +154,14 @@ class Charmed:
     def served(self, gateway: str, *, scheme: str = "http") -> str:
         """Return what a gateway says of itself: its config's digest and the units it sends to."""
         call = Call(method="GET", path="/gateway")
-        return self.request(gateway, call, scheme=scheme)[1]
+        answers: list[tuple[int, str]] = []
+
+        def answered() -> bool:
+            answers.append(self.request(gateway, call, scheme=scheme))
+            return answers[-1][0] == 200
+
+        until(answered, _TAKEN_S, f"the gateway at {gateway} to tell of itself", seen=lambda: answers[-1])
+        return answers[-1][1]
 
     def request(self, gateway: str, call: Call, *, scheme: str = "http") -> tuple[int, str]:
         """Make one request, over a connection of its own; return status and text, 0 for no answer."""
@@ -133,50 +180,86 @@ class Charmed:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode(errors="replace")
-        except OSError as error:
-            return 0, str(error)
+        except (OSError, http.client.HTTPException) as error:
+            return 0, f"{type(error).__name__}: {error}"
 
     def check(self, marker: str, *, write: str, read: str, scheme: str = "http") -> None:
         """Write through one gateway and read it back through another."""
         plan = self.product.check(marker, time.time_ns())
-        status, text = self.request(write, plan.write, scheme=scheme)
-        assert 200 <= status < 300, (status, text)
         answers: list[tuple[int, str]] = []
+
+        def taken() -> bool:
+            answers.append(self.request(write, plan.write, scheme=scheme))
+            return 200 <= answers[-1][0] < 300
 
         def read_back() -> bool:
             answers.append(self.request(read, plan.read, scheme=scheme))
             return answers[-1][0] == 200 and plan.expect in answers[-1][1]
 
+        until(taken, _TAKEN_S, f"{marker} to be taken", seen=lambda: answers[-1])
         until(read_back, _READ_S, f"{marker} to be read back", seen=lambda: answers[-1])
 
     def starts(self) -> dict[str, int]:
         """Count how often each worker's process was started, by its container's Pebble. On the stage only."""
+        self.site.need_stage("the logs of containers' Pebbles")
         name = self.product.charm.container if self.product.charm else ""
         logs = self.site.home.glob(f"models/*/units/*/pod/containers/{name}/log")
         found = {log.parts[-5]: log.read_text().count(f'Service "{name}" starting') for log in logs}
         return {unit: count for unit, count in found.items() if not unit.startswith(COORDINATOR)}
 
-    def end(self) -> None:
-        """Take everything down, so that the next cluster has the machine to itself."""
-        self.juju.cli("stage", "down", include_model=False)
+    def lose(self, unit: str) -> None:
+        """Lose a unit's pod with all its processes; another comes when `give_back` is called. Stage only."""
+        self.site.need_stage("juju stage lose-pod --away")
+        self.juju.cli("stage", "lose-pod", unit, "--away")
+
+    def give_back(self, unit: str) -> None:
+        """Give a unit another pod, with the storage that it had. On the stage only."""
+        self.juju.cli("stage", "return-pod", unit)
+
+    def storage(self, unit: str) -> Path:
+        """Return the folder on this machine of a unit's storage. On the stage only."""
+        app, _, number = unit.partition("/")
+        (folder,) = self.site.home.glob(f"models/*/storage/{app}-*-{number}")
+        return folder
 
     def births(self) -> dict[str, Birth]:
         """Map each worker unit of this cluster to its workload's process."""
+        if self.site.real:
+            return self._real_births()
         found: dict[str, Birth] = {}
+        home = str(self.site.home)
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit():
                 continue
             try:
                 marks = _marks(folder)
                 stat = (folder / "stat").read_text().rpartition(")")[2].split()
+                ours = "ROLECALL_IDENTITY" in marks and home in (folder / "mountinfo").read_text()
             except OSError:
                 # It has ended meanwhile, or is the machine's own.
                 continue
-            unit, identity = marks.get("ROLECALL_UNIT", ""), marks.get("ROLECALL_IDENTITY", "")
-            # On the local host such a process knows its cluster's home as well.
-            if unit and identity and "ROLECALL_HOME" not in marks and stat[0] != "Z":
-                found[unit] = Birth(pid=int(folder.name), started=int(stat[19]))
+            if ours and stat[0] != "Z":
+                found[marks["ROLECALL_UNIT"]] = Birth(pid=int(folder.name), started=stat[19])
         return found
+
+    def _real_births(self) -> dict[str, Birth]:
+        """Ask each worker's Pebble since when its service runs."""
+        container = self.product.charm.container if self.product.charm else ""
+        apps = self.juju.status().apps
+        units = [
+            unit for app in apps if app not in (COORDINATOR, STORE, AUTHORITY) for unit in apps[app].units
+        ]
+        question = ("/charm/bin/pebble", "services", "--abs-time", container)
+        said = {unit: self.juju.ssh(unit, *question, container=container).split() for unit in units}
+        return {
+            unit.replace("/", "-"): Birth(pid=0, started=words[-1])
+            for unit, words in said.items()
+            if "active" in words
+        }
+
+
+def _keys(access: str, secret: str) -> dict[str, str]:
+    return {"access-key": access, "secret-key": secret}
 
 
 def _marks(folder: Path) -> dict[str, str]:
@@ -194,61 +277,3 @@ def _trusting() -> ssl.SSLContext:
 
 
 _TRUSTING = _trusting()
-
-
-@dataclass
-class Writer:
-    """Writes through the gateways in turn, all the time, and keeps what was acknowledged and what failed."""
-
-    cluster: Charmed
-    name: str
-    scheme: str = "http"
-    acknowledged: dict[str, Call] = field(default_factory=dict[str, Call])
-    """Marker to the request that reads it back."""
-    expected: dict[str, str] = field(default_factory=dict[str, str])
-    failed: list[str] = field(default_factory=list[str])
-
-    def __post_init__(self) -> None:
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._write, daemon=True)
-
-    def __enter__(self) -> Writer:
-        self._gateways = self.cluster.gateways()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(2 * _REQUEST_S)
-
-    def _write(self) -> None:
-        number = 0
-        while not self._ended.wait(0.1):
-            number += 1
-            marker = f"{self.name}{number:05d}{os.urandom(3).hex()}"
-            plan = self.cluster.product.check(marker, time.time_ns())
-            gateway = self._gateways[number % len(self._gateways)]
-            status, text = self.cluster.request(gateway, plan.write, scheme=self.scheme)
-            if 200 <= status < 300:
-                self.acknowledged[marker] = plan.read
-                self.expected[marker] = plan.expect
-            else:
-                self.failed.append(f"{marker} by {gateway}: {status} {text[:200]}")
-
-    def lost(self, gateway: str) -> list[str]:
-        """List what was acknowledged and can't be read back now."""
-        missing = list(self.acknowledged)
-
-        def all_read() -> bool:
-            missing[:] = [marker for marker in missing if not self._reads(gateway, marker)]
-            return not missing
-
-        try:
-            until(all_read, _READ_S, "every acknowledged write to be read back")
-        except AssertionError:
-            return missing
-        return []
-
-    def _reads(self, gateway: str, marker: str) -> bool:
-        status, text = self.cluster.request(gateway, self.acknowledged[marker], scheme=self.scheme)
-        return status == 200 and self.expected[marker] in text

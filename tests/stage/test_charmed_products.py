@@ -1,12 +1,15 @@
-"""The products whose workers differ: one role in a process, and any combination of roles in one."""
+"""The products whose workers differ: one role in a process, and any combination of roles in one.
+
+The tests of one product follow each other on one cluster; the next product's ends it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from charmed import COORDINATOR, Charmed
+from charmed import ACTION_S, COORDINATOR, Charmed
+from charmed_secrets import places, secrets_of
 from patience import until
+from planted import leaks
 
 from conftest import Deployer
 from rolecall.core.products.pyroscope import PYROSCOPE
@@ -18,21 +21,19 @@ WIDE = 120
 
 
 @pytest.fixture(scope="module")
-def tempo(charmed: Deployer) -> Iterator[Charmed]:
+def tempo(charmed: Deployer) -> Charmed:
     """Deploy one worker application for each role that must be there."""
     deployed = charmed(TEMPO, TEMPO.minimal)
     deployed.await_active()
-    yield deployed
-    deployed.end()
+    return deployed
 
 
 @pytest.fixture(scope="module")
-def pyroscope(charmed: Deployer) -> Iterator[Charmed]:
+def pyroscope(charmed: Deployer) -> Charmed:
     """Deploy the smallest set that is whole."""
     deployed = charmed(PYROSCOPE, PYROSCOPE.minimal)
     deployed.await_active()
-    yield deployed
-    deployed.end()
+    return deployed
 
 
 def test_tempo_takes_a_trace_and_gives_it_back(tempo: Charmed):
@@ -81,10 +82,15 @@ def test_the_generator_needs_somewhere_to_write(tempo: Charmed):
 
 def test_the_receivers_are_listed(tempo: Charmed):
     """`list-receivers` names what is open, and an option opens another one."""
-    opened = tempo.juju.run(f"{COORDINATOR}/0", "list-receivers").results
+    opened = tempo.juju.run(f"{COORDINATOR}/0", "list-receivers", wait=ACTION_S).results
 
     assert {"otlp-http", "otlp-grpc"} <= set(opened)
     assert "zipkin" not in opened
+
+
+def test_no_secret_of_tempos_is_anywhere_it_may_not_be(tempo: Charmed):
+    """G10, with workers that have nothing to start with."""
+    assert leaks(places(tempo), secrets_of(tempo)) == []
 
 
 def test_pyroscope_takes_a_profile_and_gives_it_back(pyroscope: Charmed):
@@ -92,3 +98,8 @@ def test_pyroscope_takes_a_profile_and_gives_it_back(pyroscope: Charmed):
     (gateway,) = pyroscope.gateways()
 
     pyroscope.check("abcdef01", write=gateway, read=gateway)
+
+
+def test_no_secret_of_pyroscopes_is_anywhere_it_may_not_be(pyroscope: Charmed):
+    """G10, with several roles in one process."""
+    assert leaks(places(pyroscope), secrets_of(pyroscope)) == []

@@ -99,7 +99,8 @@ def test_secrets_are_granted_tracked_and_told_of(pair: Site) -> None:
     assert "secret-changed" in pair.hooks("beta/0", since["beta/0"])
     assert "secret-remove" in pair.hooks("alpha/0", since["alpha/0"])
     assert "secret of length 17" in pair.juju.status().apps["beta"].units["beta/0"].workload_status.message
-    assert "s3cr3t" not in pair.log()
+    assert "status-set --application=False active" in pair.called("alpha/0")
+    assert "s3cr3t" not in pair.log() + pair.called("alpha/0") + pair.called("beta/0")
 
 
 def test_a_failed_hook_is_rolled_back_and_tried_again(pair: Site) -> None:
@@ -144,6 +145,27 @@ def test_a_lost_pod_comes_back_elsewhere_and_the_others_hear_of_it(pair: Site) -
     assert "taking-relation-changed" in pair.hooks("beta/0", theirs)
     relation = next(r for r in pair.juju.show_unit("beta/0").relation_info if r.endpoint == "taking")
     assert relation.related_units["alpha/1"].data["ingress-address"] == after
+
+
+def test_a_leader_that_stays_away_loses_its_lease(pair: Site) -> None:
+    before, mine = pair.juju.status().apps["alpha"].units["alpha/0"].address, len(pair.hooks("alpha/0"))
+    pair.juju.cli("stage", "lose-pod", "alpha/0", "--away")
+    units = pair.juju.status().apps["alpha"].units
+    assert units["alpha/0"].juju_status.current == "lost"
+    assert units["alpha/0"].workload_status.current == "unknown"
+    assert units["alpha/0"].address == before
+    assert not pair.is_idle()
+    heir = units["alpha/1"].leader
+    pair.juju.cli("stage", "return-pod", "alpha/0")
+    units = pair.settle().apps["alpha"].units
+    assert heir and units["alpha/1"].leader and not units["alpha/0"].leader
+    assert units["alpha/0"].juju_status.current == "idle"
+    assert units["alpha/0"].address != before
+    assert pair.hooks("alpha/0", mine)[:3] == ["upgrade-charm", "config-changed", "start"]
+    with pytest.raises(jubilant.CLIError, match="isn't away"):
+        pair.juju.cli("stage", "return-pod", "alpha/0")
+    pair.juju.cli("stage", "move-leader", "alpha/0")
+    pair.settle()
 
 
 def test_update_status_on_demand(pair: Site) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import jubilant
 import pytest
 from stage_site import TOY, Site, site
+
+from stage.host import claim_network
+from stage.packing import unzipped
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +58,21 @@ def test_a_destroyed_model_is_gone(other: Site) -> None:
     other.juju.destroy_model("other", force=True)
     assert '"other"' not in other.juju.cli("models", "--format", "json", include_model=False)
     assert not (other.home / "models" / "other").exists()
+
+
+def test_stages_of_one_machine_have_networks_of_their_own(tmp_path: Path) -> None:
+    with claim_network(tmp_path) as one, claim_network(tmp_path) as other:
+        assert one.getsockname()[0] != other.getsockname()[0]
+
+
+def test_a_packed_charm_keeps_its_rights(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "dispatch").write_text("#!/bin/sh\n")
+    (source / "dispatch").chmod(0o755)
+    shutil.make_archive(str(tmp_path / "some"), "zip", source)
+    packed = (tmp_path / "some.zip").rename(tmp_path / "some.charm")
+
+    folder = unzipped(packed, tmp_path / "packed")
+
+    assert (folder / "dispatch").stat().st_mode & 0o777 == 0o755

@@ -41,6 +41,21 @@ def test_keys_travel_in_a_secret_and_change_with_the_config(client: Site) -> Non
     assert "first-secret-key" not in client.log()
 
 
+def test_keys_may_be_in_a_secret_of_the_administrators(client: Site) -> None:
+    secret = client.juju.add_secret("keys", {"access-key": "theirs", "secret-key": "third-secret-key"})
+    client.juju.grant_secret("keys", "s3-integrator")
+    client.juju.config("s3-integrator", {"credentials": secret})
+    client.settle()
+    results = client.juju.run("client/0", "get-s3").results
+    assert (results["access-key"], results["secret-key"]) == ("theirs", "third-secret-key")
+    client.juju.update_secret("keys", {"access-key": "theirs", "secret-key": "fourth-secret-key"})
+    client.settle()
+    assert client.juju.run("client/0", "get-s3").results["secret-key"] == "fourth-secret-key"
+    client.juju.config("s3-integrator", reset="credentials")
+    client.settle()
+    assert client.juju.run("client/0", "get-s3").results["access-key"] == "access"
+
+
 def test_certificates_are_as_short_lived_as_asked_and_issued_anew(client: Site) -> None:
     before = client.juju.run("client/0", "get-certificate").results
     assert (before["name"], before["authority"], before["lasts"]) == ("client-0", "Stage CA", "90")

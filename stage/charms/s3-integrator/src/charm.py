@@ -22,6 +22,7 @@ class S3IntegratorCharm(ops.CharmBase):
             self.on.config_changed,
             self.on.leader_elected,
             self.on[ENDPOINT].relation_changed,
+            self.on.secret_changed,
             self.on.update_status,
         ):
             framework.observe(event, self._on_any)
@@ -37,10 +38,18 @@ class S3IntegratorCharm(ops.CharmBase):
                 self._write_v1(self._v1, relation)
 
     def _missing(self) -> list[str]:
-        return [name for name in NEEDED if not self.config[name]]
+        return [name for name in NEEDED if name not in self._settings()]
 
     def _settings(self) -> dict[str, str]:
-        return {name: str(self.config[name]) for name in OPTIONS if self.config[name]}
+        return {name: str(self.config[name]) for name in OPTIONS if self.config[name]} | self._credentials()
+
+    def _credentials(self) -> dict[str, str]:
+        """Return the keys in the administrator's own secret, once it is granted."""
+        secret = self.config.get("credentials")
+        try:
+            return self.model.get_secret(id=str(secret)).get_content(refresh=True) if secret else {}
+        except ops.ModelError:
+            return {}
 
     def _chain(self) -> list[str]:
         end = "-----END CERTIFICATE-----"
