@@ -66,6 +66,7 @@ class ClusterWorld(StillWorld):
     """Applications that the administrator takes out of the cluster, all units at once."""
     waited: set[str] = field(default_factory=set[str])
     """Units that waited, in a hook, for the gateways to leave them out."""
+    now_s: float = 1000.0
     planted: set[str] = field(default_factory=set[str])
     """Secret texts that may stand nowhere but in secrets and in files of mode 0600."""
     violations: list[str] = field(default_factory=list[str])
@@ -73,6 +74,12 @@ class ClusterWorld(StillWorld):
     """Units by address."""
     texts: dict[str, str] = field(default_factory=dict[str, str])
     """Coordinator unit to the config that its nginx follows."""
+    taken: list[str] = field(default_factory=list[str])
+    """What was sent to the gateways."""
+    takes: int = 204
+    """What the gateways answer to who sends."""
+    unable: str = ""
+    """Why the workload's binary can't be run now."""
     executed: list[tuple[str, tuple[str, ...]]] = field(default_factory=list[tuple[str, tuple[str, ...]]])
     """Unit and command of everything that was run in a container."""
     _told: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -160,6 +167,8 @@ class ClusterWorld(StillWorld):
             return testing.Exec(ran)
         if container in (_NGINX, _EXPORTER):
             return None
+        if self.unable:
+            raise pebble.ConnectionError(self.unable)
         if ran[1:] == self.product.binary.identify:
             return testing.Exec(ran, stdout=f"{self.product.name}, version {self.product.binary.version}\n")
         path = next(word.rpartition("=")[2] for word in ran if word.endswith("config.yaml"))
@@ -227,9 +236,9 @@ class ClusterWorld(StillWorld):
         for relation in state.relations:
             if isinstance(relation, testing.Relation) and relation.remote_app_name:
                 for number, bag in relation.remote_units_data.items():
-                    if bag.get("version"):
-                        name = f"{relation.remote_app_name}-{number}"
-                        reports[name] = wire.decode_report(bag).value
+                    # A report of another version counts as none, for the leader too.
+                    if report := wire.report_in(bag):
+                        reports[f"{relation.remote_app_name}-{number}"] = report
         for name, grant in wire.decode_document(said[0].local_app_data).value.grants.items():
             if (name, grant.revision) in self._judged or not grant.since or not grant.digest:
                 continue
@@ -277,6 +286,8 @@ class FakeNet:
 
     world: ClusterWorld
     unit: Unit
+    looks_at_gateways: bool = False
+    """Whether the hook asks gateways whom they send to."""
 
     def own_name(self) -> str:
         """Return a name that isn't the pod's, so that the charm has to build its own."""
@@ -284,29 +295,51 @@ class FakeNet:
 
     def pause(self, seconds: float) -> None:
         """Take no time: the hooks in which a gateway leaves out who goes run only after this one."""
-        self.world.waited.add(self.unit.name)
+        if self.looks_at_gateways:
+            self.world.waited.add(self.unit.name)
+        self.world.now_s += 30 * seconds
+
+    def now(self) -> float:
+        """Return the time, which passes faster here while somebody waits."""
+        return self.world.now_s
 
     def ask(
         self, url: str, *, method: str = "GET", timeout_s: float = 2.0, request: Request | None = None
     ) -> Answer:
         """Answer for the process at an address."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = urlsplit(url).hostname or ""
         unit = self.world.units.get(host) or self._by_name(host)
         if unit is None:
             return Answer(0, "refused")
-        if unit.name in self.world.texts and parts.path == "/gateway":
-            return Answer(200, json.dumps(self._told(unit.name)))
+        if unit.name in self.world.texts:
+            return self._gateway(unit, url, method, request)
         process = self.world.processes.get(unit.name)
-        if process is None:
-            return Answer(0, "refused")
+        return self._worker(process, url, method) if process else Answer(0, "refused")
+
+    def _worker(self, process: Process, url: str, method: str) -> Answer:
+        parts = urlsplit(url)
         if parts.path == self.world.product.ready:
             return Answer(200, "ready") if process.ready else Answer(503, "starting")
+        if parts.path == "/metrics":
+            return Answer(200, self._metrics())
         if any(ring.path == parts.path for ring in self.world.product.rings):
             return Answer(404, "no such page")
         if (method, url.partition(parts.netloc)[2]) in self._verbs():
             return Answer(204, "")
         raise AssertionError(f"a charm asked {method} {url}, which nobody here knows")
+
+    def _gateway(self, unit: Unit, url: str, method: str, request: Request | None) -> Answer:
+        """Answer as a gateway whose units keep what they are sent, and give all of it to who reads."""
+        parts, text = urlsplit(url), self.world.texts[unit.name]
+        if (parts.scheme == "https") != ("ssl_certificate " in text) or f":{parts.port}" not in text:
+            return Answer(0, "refused")
+        if parts.path == "/gateway":
+            self.looks_at_gateways = True
+            return Answer(200, json.dumps(self._told(unit.name)))
+        if method == "POST" and request is not None:
+            self.world.taken.append(request.body.decode())
+            return Answer(self.world.takes, "")
+        return Answer(200, "".join(self.world.taken))
 
     def _told(self, coordinator: str) -> dict[str, Any]:
         """Return what a gateway says, to one that waits as it will say it a little later."""
@@ -317,7 +350,13 @@ class FakeNet:
         return {**told, "units": [name for name in told["units"] if name != own]}
 
     def _verbs(self) -> set[tuple[str, str]]:
-        return {(verb.method, verb.path) for verb in self.world.product.flush}
+        drains = self.world.product.drains
+        return {(verb.method, verb.path) for drain in drains for verb in (*drain.ask, *drain.undo)}
+
+    def _metrics(self) -> str:
+        """Return what a process says that holds nothing any more."""
+        held = [f"{name} 0" for drain in self.world.product.drains for name in drain.held]
+        return "\n".join(("process_start_time_seconds 1", *held))
 
     def _by_name(self, host: str) -> Unit | None:
         pod = host.partition(".")[0]

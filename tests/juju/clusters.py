@@ -24,7 +24,7 @@ from rolecall.core.routes import Route
 from rolecall.core.tree import Tree
 from rolecall.juju import metadata, peers
 from rolecall.juju.coordinator import CoordinatorCharm
-from rolecall.juju.worker import WorkerCharm
+from rolecall.juju.worker import NotHandedOverError, WorkerCharm
 
 Groups = Iterable[tuple[str, tuple[str, ...], int]]
 """(worker application, roles, units)."""
@@ -199,7 +199,7 @@ def deploy(
 ) -> Deployed:
     """Deploy a cluster; nothing has run yet."""
     world = ClusterWorld(product=product)
-    juju = Juju(seed=seed, world=world, checked=checked)
+    juju = Juju(seed=seed, world=world, checked=checked, allow_errors=(NotHandedOverError,))
     made = Deployed(product=product, juju=juju, world=world)
     juju.deploy(charm(product, "coordinator"), COORDINATOR, num_units=coordinators)
     juju.deploy(STORE, STORE_APP)

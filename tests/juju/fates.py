@@ -1,13 +1,19 @@
 """Lives of a cluster in the driver, each drawn from a seed: the same seed lives the same life.
 
-A life is a deployment and then several acts. In a *quiet* act one thing happens to a cluster at rest, so
-that it can be said exactly which processes may have started. In a *storm* several things happen while the
-hooks of the earlier ones still run. After each act all trouble is ended, and the cluster must come to rest
-in a state that is judged whole.
+A life is a deployment, which it shares with its next of kin, and then several acts. In a *quiet* act one
+thing happens to a cluster at rest, so that it can be said exactly which processes may have started. In a
+*storm* several things happen while the hooks of the earlier ones still run. After each act all trouble is
+ended, and the cluster must come to rest in a state that is judged whole. At the end of the life everybody
+looks once more, is shown the same in another order, and may do nothing.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
 from random import Random
 
 from clusters import Deployed, Groups, deploy
@@ -22,6 +28,10 @@ _QUIET = 0.6
 """How many of the acts are quiet."""
 _STEPS = 16
 """The most hooks between two things that happen in a storm."""
+_ACTS = (3, 3, 3, 3, 3, 4, 4, 8)
+"""How many acts a life has, one as likely as the next."""
+SHARE = 8
+"""Lives that share a deployment: those of the seeds 0 to 7, of 8 to 15, and so on."""
 
 
 def random_groups(random: Random, product: Product) -> Groups:
@@ -48,30 +58,51 @@ def random_groups(random: Random, product: Product) -> Groups:
 class Fate:
     """One life."""
 
-    def __init__(self, seed: int, product: Product) -> None:
-        """Deploy the cluster of a seed."""
-        self.random = Random(seed)  # noqa: S311 - the same seed has to give the same life
+    def __init__(self, start: int, product: Product) -> None:
+        """Deploy the cluster of the lives of the seeds from `start * SHARE`; nothing has run yet."""
+        self.random = Random(start)  # noqa: S311 - the same seed has to give the same life
         groups = random_groups(self.random, product)
         coordinators = self.random.choice((1, 1, 1, 2))
-        self.deployed: Deployed = deploy(product, groups, coordinators=coordinators, seed=seed)
+        self.deployed: Deployed = deploy(product, groups, coordinators=coordinators, seed=start)
         self.world = self.deployed.world
         self.world.planted |= {"AKIAPLANTED", "planted-secret-key"}
         self.deeds = Deeds(self.random, self.deployed)
         self.history = [f"deploy {groups}, {coordinators} coordinators"]
 
-    def run(self, acts: int) -> None:
-        """Live through the acts."""
-        try:
+    @classmethod
+    def of(cls, seed: int, product: Product) -> Fate:
+        """Live through the life of a seed."""
+        fate = cls(seed // SHARE, product)
+        fate.begin()
+        fate.go_on(seed)
+        return fate
+
+    def begin(self) -> None:
+        """Let the deployed cluster come to rest."""
+        with self._telling():
             self._rest()
-            for _ in range(acts):
+
+    def go_on(self, seed: int) -> None:
+        """Live through the acts of a seed."""
+        self.random.seed(seed)
+        self.deployed.juju.reseed(seed)
+        with self._telling():
+            for _ in range(self.random.choice(_ACTS)):
                 if self.random.random() < _QUIET:
                     self._quiet()
                 else:
                     self._storm()
                 self._mend()
-        except AssertionError as error:
-            told = "\n".join(f"  {line}" for line in self.history)
-            raise AssertionError(f"{error}\nwhat happened:\n{told}") from error
+            self._look_again()
+
+    @contextmanager
+    def _telling(self) -> Generator[None]:
+        """Let a failure tell what happened before it."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note("\n".join(("what happened:", *(f"  {line}" for line in self.history))))
+            raise
 
     def _quiet(self) -> None:
         """Let one thing happen, and judge who was started."""
@@ -112,6 +143,39 @@ class Fate:
         self._judge_always()
         self._judge_rest()
         self.world.rested()
+
+    def _look_again(self) -> None:
+        """Show everybody the same in another order, and let nobody do anything."""
+        juju, world = self.deployed.juju, self.world
+        self.history.append("look again")
+        before = self._everything()
+        ran = len(world.executed)
+        juju.shuffle(self.random)
+        for path in self._files():
+            os.utime(path, (0, 0))
+        juju.update_status()
+        self.deployed.settle()
+        written = [str(path) for path in self._files() if path.stat().st_mtime]
+        assert not written, f"G11: written without need: {written}"
+        assert world.executed[ran:] == [], f"G11: run without need: {world.executed[ran:]}"
+        assert self._everything() == before, "G2, G11: told or started without need"
+
+    def _everything(self) -> object:
+        """Return all that is kept anywhere and can be told from what was."""
+        juju, world = self.deployed.juju, self.world
+        bags = {link.id: (copy(link.app_bags), copy(link.unit_bags)) for link in juju.model.links.values()}
+        plans = {
+            unit.name: [container.plan.to_dict() for container in unit.containers.values()]
+            for unit in juju.model.units
+        }
+        statuses = {unit.name: unit.status for unit in juju.model.units}
+        return bags, plans, statuses, copy(world.births), copy(world.texts)
+
+    def _files(self) -> Iterator[Path]:
+        """List the files of all containers."""
+        for unit in self.deployed.juju.model.units:
+            for name in unit.containers:
+                yield from (path for path in unit.files(name).rglob("*") if path.is_file())
 
     def _choices(self) -> Choices:
         """Return what was chosen for the cluster, less what takes effect without a restart."""

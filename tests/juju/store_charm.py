@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import ops
 from driver import CharmData
 
@@ -43,7 +45,11 @@ class StoreCharm(ops.CharmBase):
             }
             for key in str(self.config["leaves-out"]).split():
                 del said[key]
-            relation.data[self.app].update(said)
+            said.update(json.loads(str(self.config["says-otherwise"])))
+            bag = relation.data[self.app]
+            for key in bag.keys() - said.keys():
+                del bag[key]
+            bag.update(said)
 
 
 STORE = CharmData(
@@ -54,6 +60,7 @@ STORE = CharmData(
             "access-key": {"type": "string", "default": "AKIAPLANTED"},
             "secret-key": {"type": "string", "default": "planted-secret-key"},
             "leaves-out": {"type": "string", "default": ""},
+            "says-otherwise": {"type": "string", "default": "{}"},
         }
     },
 )

@@ -1,8 +1,9 @@
-"""What a coordinator does that no life covers: its actions, and documents of other versions of the charm."""
+"""What a coordinator does that no life covers: actions, a password, a deaf binary, other charms' versions."""
 
 from __future__ import annotations
 
 import json
+import stat
 
 import pytest
 from clusters import COORDINATOR, Deployed, deploy
@@ -45,6 +46,66 @@ def test_a_rollout_is_paused_by_the_leader_only():
     assert set(made.world.births.values()) == {1}
     made.act("coordinator/0", "rollout", {"action": "resume"})
     made.settle()
+    assert set(made.world.births.values()) == {2}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_check_writes_through_the_gateway_and_reads_it_back(product: str):
+    made = settled(product)
+
+    told = made.act("coordinator/0", "check")
+
+    assert [told["marker"] in text for text in made.world.taken] == [True]
+    made.world.takes = 503
+    refused = made.juju.run_action("coordinator/0", "check", {})
+    assert refused.failure == "cannot write: the gateway answered 503: "
+
+
+def test_the_closed_routes_open_with_a_password_that_is_a_secret():
+    """The leader makes it, once; every unit's nginx asks for it while the option is set."""
+    made = settled(coordinators=2)
+    assert "auth_basic" not in "".join(made.world.texts.values())
+
+    made.juju.config(COORDINATOR, {"admin": True})
+    made.settle()
+    (held,) = [
+        one for one in made.juju.model.vault.owned_by(COORDINATOR) if "htpasswd" in one.revisions[one.latest]
+    ]
+    content = held.revisions[held.latest]
+    assert content["password"] and content["htpasswd"].startswith(f"{content['username']}:")
+    for unit in made.coordinators():
+        (path,) = unit.files("nginx").rglob("admin.htpasswd")
+        assert path.read_text() == content["htpasswd"]
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "auth_basic_user_file" in made.world.texts[unit.name]
+
+    made.juju.change_leader(COORDINATOR, "coordinator/1")
+    made.juju.config(COORDINATOR, {"admin": False})
+    made.settle()
+    assert "auth_basic" not in "".join(made.world.texts.values())
+    assert (held.latest, made.world.violations) == (1, [])
+
+
+def test_a_binary_that_cannot_be_run_refuses_nothing():
+    """It is asked once a hook, and again in a later one; meanwhile the last good config stays."""
+    made = settled()
+    births, published = dict(made.world.births), made.shared().document
+    made.world.unable = "cannot connect to Pebble"
+    ran = len(made.world.executed)
+
+    made.juju.config(COORDINATOR, {"log-level": "debug"})
+    made.settle()
+    told = made.coordinators()[0].status
+    assert told == (
+        "waiting: cannot verify the config yet: /usr/bin/loki could not be run: cannot connect to Pebble"
+    )
+    assert len(made.world.executed) == ran + 1
+    assert (made.shared().document, made.world.births) == (published, births)
+
+    made.world.unable = ""
+    made.juju.update_status()
+    made.settle()
+    assert made.coordinators()[0].status == "active"
     assert set(made.world.births.values()) == {2}
 
 

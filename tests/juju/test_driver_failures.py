@@ -140,7 +140,7 @@ def test_a_failing_hook_fails_the_test_with_the_trace_and_the_cause():
 
 
 def test_where_errors_are_allowed_a_hook_is_tried_again_until_it_succeeds():
-    juju = Juju(allow_errors=True)
+    juju = Juju(allow_errors=(RuntimeError,))
     juju.deploy(SULKER, "sulker")
     juju.settle()
     juju.config("sulker", {"sulk": True})

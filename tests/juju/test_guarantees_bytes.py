@@ -22,9 +22,7 @@ def everything(made: Deployed) -> object:
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_a_life_that_is_lived_twice_is_the_same(product: str):
-    lives = [Fate(5, lean(PRODUCTS[product])) for _ in range(2)]
-    for life in lives:
-        life.run(3)
+    lives = [Fate.of(5, lean(PRODUCTS[product])) for _ in range(2)]
 
     assert lives[0].history == lives[1].history
     assert everything(lives[0].deployed) == everything(lives[1].deployed)

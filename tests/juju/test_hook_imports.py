@@ -26,6 +26,7 @@ _NOBODY = (
     "rolecall.local",
     "rolecall.juju.export",
     "rolecall.juju.metadata",
+    "rolecall.roundtrip",
 )
 """What no charm imports before an event asks for it: TLS, the other host, the command line."""
 

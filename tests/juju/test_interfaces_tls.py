@@ -35,6 +35,7 @@ class Seen:
     names: Names = _NAMES
     related: bool = False
     assigned: Assigned | None = None
+    basis: str = ""
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ class Requirer(ops.CharmBase):
     def _on_event(self, _: ops.EventBase) -> None:
         Requirer.seen.related = self.certificates.related
         Requirer.seen.assigned = self.certificates.assigned()
+        Requirer.seen.basis = self.certificates.basis()
 
 
 class Signer(ops.CharmBase):
@@ -187,8 +189,24 @@ def test_the_key_goes_with_the_integration(seen: Seen) -> None:
     assert list(out.secrets) == []
 
 
+def test_what_decides_the_certificate_is_in_its_basis(seen: Seen) -> None:
+    """G9: while nothing of it changes nobody has to look; when any of it does, somebody has to."""
+    asked = _run(_related())
+    before = seen.basis
+    signed = _signed(asked)
+    _run(signed)
+    after = seen.basis
+    _run(signed)
+    again = seen.basis
+    seen.names = structs.replace(_NAMES, dns=(*_NAMES.dns, "logs.example.com"))
+    _run(signed)
+
+    assert after == again
+    assert len({"", before, after, seen.basis}) == 4
+
+
 def test_the_library_costs_nothing_where_it_is_not_needed(seen: Seen) -> None:
-    """It would take 80 ms of every hook."""
+    """It would take 130 ms of every hook."""
     _run(testing.State())
     assert (seen.related, seen.assigned) == (False, None)
 

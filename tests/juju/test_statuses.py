@@ -6,12 +6,15 @@ its status. `restarted:` lists the processes that were started more than once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from clusters import COORDINATOR, STORE_APP, Deployed, charm, deploy
+from neighbours import teller
 
+from rolecall.core.endpoints import endpoint
 from rolecall.core.products import PRODUCTS
 
 Handler = Callable[[str, str], str]
@@ -34,6 +37,7 @@ class Story:
             "alone": self._alone,
             "bad": self._bad,
             "config": self._config,
+            "hear": self._hear,
             "integrate-store": lambda _: self.made.add_store(),
             "integrate": lambda names: self.made.relate(names[0]),
             "lead": lambda names: self.made.juju.change_leader(COORDINATOR, names[0]),
@@ -45,6 +49,7 @@ class Story:
             "rollout": self._rollout,
             "settle": lambda _: self.made.settle(),
             "steps": self._steps,
+            "unable": self._unable,
             "version": self._version,
             "worker": self._worker,
             "workers": self._workers,
@@ -79,6 +84,16 @@ class Story:
         self.made.world.refused = words[0]
         self.made.juju.config(COORDINATOR, {"config-overrides": f"analytics: {{{words[0]}: true}}"})
 
+    def _unable(self, words: list[str]) -> None:
+        self.made.world.unable = " ".join(words)
+
+    def _hear(self, words: list[str]) -> None:
+        """Integrate an application that says what comes after the endpoint's purpose: KEY=TEXT."""
+        used = endpoint(self.made.product, words[0])
+        says = {key: text for key, _, text in (word.partition("=") for word in words[1:])}
+        self.made.juju.deploy(teller(used.interface, "provides"), "other", config={"says": json.dumps(says)})
+        self.made.juju.integrate(f"{COORDINATOR}:{used.name}", "other:it")
+
     def _rollout(self, words: list[str]) -> None:
         leader = self.made.juju.app(COORDINATOR).leader
         assert leader is not None
@@ -103,7 +118,8 @@ class Story:
 
     def told(self) -> str:
         """Say how every unit is."""
-        units = [unit for unit in self.made.juju.model.units if unit.app.name != STORE_APP]
+        others = (STORE_APP, "other")
+        units = [unit for unit in self.made.juju.model.units if unit.app.name not in others]
         again = sorted(name for name, births in self.made.world.births.items() if births > 1)
         lines = [f"{unit.name}: {unit.status}" for unit in units]
         return "\n".join((*lines, f"restarted: {', '.join(again)}") if again else lines)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import ops
 
-from rolecall import roundtrip
 from rolecall.core.routes import Answer, Call
 from rolecall.juju import integrations, status
 from rolecall.juju.net import Request
@@ -38,6 +37,9 @@ class Actions(ops.Object):
 
     def _on_check(self, event: ops.ActionEvent) -> None:
         """Write through the gateway and read it back, as a client does."""
+        # Of all hooks and actions, this one alone needs it.
+        from rolecall import roundtrip
+
         charm = self._charm
         limit_s = int(event.params.get("timeout", _CHECK_S))
         found = roundtrip.check(charm.product, self._call, charm.net.pause, limit_s)

@@ -33,6 +33,14 @@ _PEBBLE = "/charm/bin/pebble"
 """Where Juju puts Pebble in every container."""
 
 
+def plan_of(container: ops.Container) -> pebble.Plan | None:
+    """Return what a container's services and checks are to be; None while it can't be reached."""
+    try:
+        return container.get_plan()
+    except (pebble.ConnectionError, pebble.APIError, FileNotFoundError):
+        return None
+
+
 def read_text(container: ops.Container, path: str) -> str | None:
     """Return the content of a file, or None when there is none."""
     try:
@@ -47,11 +55,15 @@ def write_text(container: ops.Container, path: str, content: str, mode: int = 0o
     container.push(path, content, permissions=mode, make_dirs=True)
 
 
+NOT_RUN = -1
+"""Code of a command that couldn't be run, or not in time."""
+
+
 class Ran(Struct, frozen=True):
     """How a command in a container ended."""
 
     code: int
-    """Exit code; -1 when it couldn't be run, or not in time."""
+    """Exit code, or `NOT_RUN`."""
     output: str
     errors: str
 
@@ -70,8 +82,8 @@ def run(
     except pebble.ExecError as failed:  # pyright: ignore[reportUnknownVariableType] - of texts, as the process is
         error = cast("pebble.ExecError[str]", failed)
         return Ran(error.exit_code, error.stdout or "", error.stderr or "")
-    except (pebble.APIError, pebble.ChangeError, pebble.TimeoutError, TimeoutError) as error:
-        return Ran(-1, "", str(error))
+    except (pebble.Error, TimeoutError) as error:
+        return Ran(NOT_RUN, "", str(error))
     return Ran(0, output, errors or "")
 
 
@@ -79,13 +91,26 @@ class Service:
     """The one process of a container that a charm keeps."""
 
     def __init__(self, container: ops.Container, name: str) -> None:
-        """Speak of the service `name` in a container that can be reached."""
+        """Speak of the service `name` in a container; all but `reachable` needs one that can be reached."""
         self._container = container
         self._name = name
+        self._plan: pebble.Plan | None = None
+        self._checks: Mapping[str, pebble.CheckInfo] | None = None
+
+    def look(self) -> None:
+        """Forget what was seen: what is asked for next is as it is then, until something is done to it."""
+        self._plan = self._checks = None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the container is up."""
+        if self._plan is None:
+            self._plan = plan_of(self._container)
+        return self._plan is not None
 
     def spec(self) -> ProcessSpec | None:
         """Return how the process was last started, or None when it never was or is gone for good."""
-        service = self._container.get_plan().services.get(self._name)
+        service = self._plan.services.get(self._name) if self.reachable and self._plan else None
         if service is None or not service.environment.get(IDENTITY):
             return None
         environment = dict(service.environment)
@@ -114,7 +139,7 @@ class Service:
             pebble.ChangeError: the process ended at once.
         """
         self.stop_process(spec.kill_delay_s)
-        self._container.add_layer(_LAYER, pebble.Layer(_layer(self._name, spec, url)), combine=True)
+        self._add(_LAYER, pebble.Layer(_layer(self._name, spec, url)))
         self.sleep_again()
         self._restart_check(STARTING)
         self._container.start(self._name)
@@ -129,35 +154,35 @@ class Service:
         spec = self.spec()
         self.stop_process(spec.kill_delay_s if spec else 30)
         gone: ServiceDict = {"override": "merge", "environment": {IDENTITY: ""}}
-        self._container.add_layer(_LAYER, {"services": {self._name: gone}}, combine=True)
+        self._add(_LAYER, pebble.Layer({"services": {self._name: gone}}))
         if active := self._active(READY, STARTING, LOOK):
-            self._container.stop_checks(*active)
+            self._stop(active)
 
     def came_up(self) -> None:
         """Take note that the process is ready: nothing has to watch its start any longer."""
         if active := self._active(STARTING, LOOK):
-            self._container.stop_checks(*active)
+            self._stop(active)
 
     def look_again(self, after_s: int) -> None:
         """Have the charm woken once, after `after_s` seconds, unless it is to be already."""
-        check = self._container.get_checks().get(LOOK)
+        check = self._seen().get(LOOK)
         if check is None or check.status == pebble.CheckStatus.INACTIVE:
             self._arm(after_s)
 
     def woken(self) -> bool:
         """Say whether the time of the last `look_again` is over."""
-        check = self._container.get_checks().get(LOOK)
+        check = self._seen().get(LOOK)
         return check is not None and check.status == pebble.CheckStatus.DOWN
 
     def waits(self) -> bool:
         """Say whether the charm is still to be woken."""
-        check = self._container.get_checks().get(LOOK)
+        check = self._seen().get(LOOK)
         return check is not None and check.status == pebble.CheckStatus.UP
 
     def sleep_again(self) -> None:
         """Forget that the charm was woken, so that it can be again."""
         if active := self._active(LOOK):
-            self._container.stop_checks(*active)
+            self._stop(active)
 
     def _arm(self, after_s: int) -> None:
         check: CheckDict = {
@@ -169,17 +194,33 @@ class Service:
             # Nothing may listen on port 1 (tcpmux, RFC 1078), so the check fails at its first look.
             "tcp": {"port": 1, "host": "127.0.0.1"},
         }
-        self._container.add_layer(LOOK, {"checks": {LOOK: check}}, combine=True)
+        self._add(LOOK, pebble.Layer({"checks": {LOOK: check}}))
         self._restart_check(LOOK)
+
+    def _add(self, label: str, layer: pebble.Layer) -> None:
+        self._container.add_layer(label, layer, combine=True)
+        self.look()
 
     def _restart_check(self, name: str) -> None:
         if active := self._active(name):
-            self._container.stop_checks(*active)
+            self._stop(active)
         self._container.start_checks(name)
+        self.look()
+
+    def _stop(self, checks: tuple[str, ...]) -> None:
+        self._container.stop_checks(*checks)
+        self.look()
 
     def _active(self, *names: str) -> tuple[str, ...]:
-        checks = self._container.get_checks(*names)
-        return tuple(name for name, one in checks.items() if one.status != pebble.CheckStatus.INACTIVE)
+        checks = self._seen()
+        return tuple(
+            name for name in names if name in checks and checks[name].status != pebble.CheckStatus.INACTIVE
+        )
+
+    def _seen(self) -> Mapping[str, pebble.CheckInfo]:
+        if self._checks is None:
+            self._checks = self._container.get_checks()
+        return self._checks
 
 
 def _seconds(duration: str) -> int:

@@ -13,7 +13,7 @@ from rolecall.core import coordinator, options
 from rolecall.core.charm import Purpose
 from rolecall.core.endpoints import charm_of, endpoint
 from rolecall.core.model import Deployment, Problem, Severity, verdict_of
-from rolecall.core.payloads import certificate, s3
+from rolecall.core.payloads import certificate, heard, s3
 from rolecall.core.product import Product, Settings
 from rolecall.juju import actions, events, integrations, passwords, peers, status, store
 from rolecall.juju.coordinator_host import CoordinatorHost, Given
@@ -38,6 +38,7 @@ class CoordinatorCharm(ops.CharmBase):
         super().__init__(framework)
         self.host_name = unit_name(self.net, self.app.name, self.unit.name, self.model.name)
         self.address = self._own_address()
+        self.gateway = NginxGateway(self.unit, self.net, self.address, self.product.listeners[0].number)
         self.front = integrations.front_of(self)
         self._bucket = Bucket(self, self._name(Purpose.S3))
         self._certificates = Certificates(
@@ -47,11 +48,6 @@ class CoordinatorCharm(ops.CharmBase):
         )
         events.observe(self, self._on_event)
         self._actions = actions.Actions(self)
-
-    @property
-    def gateway(self) -> NginxGateway:
-        """The gateway of this unit."""
-        return NginxGateway(self.unit, self.net, self.address, self.product.listeners[0].number)
 
     def _on_event(self, event: Any) -> None:
         if isinstance(event, ops.StopEvent):
@@ -118,8 +114,8 @@ class CoordinatorCharm(ops.CharmBase):
 
     def _given(self, shared: peers.Shared) -> Given:
         read = options.read(self.product, self.config)
-        listeners = integrations.opened(self, read.settings)
-        settings = _receiving(self.product, read.settings, listeners)
+        opened = integrations.opened(self, read.settings)
+        settings = _receiving(self.product, read.settings, opened.value)
         found = self._bucket.read()
         self._bucket.ask()
         secret = shared.document.secret if shared.document else ""
@@ -134,8 +130,13 @@ class CoordinatorCharm(ops.CharmBase):
             secret=secret,
             authority=found.authority,
             tls=self._tls(),
-            listeners=listeners,
-            problems=(*read.problems, *self._store_problems(found)),
+            listeners=opened.value,
+            problems=(
+                *read.problems,
+                *self._store_problems(found),
+                *self.front.problems,
+                *heard.problems(self._name(Purpose.INTAKE), opened.refused),
+            ),
         )
 
     def _store_problems(self, found: s3.Store) -> tuple[Problem, ...]:
@@ -154,10 +155,14 @@ class CoordinatorCharm(ops.CharmBase):
         """Return the certificate to serve with: the newest, else the last while there is somebody to sign."""
         if not self._certificates.related:
             return Tls()
+        kept = self.gateway.kept_certificate()
+        if kept.certificate and self.gateway.basis_of(kept) == self._certificates.basis():
+            return kept
         assigned = self._certificates.assigned()
         if assigned is None:
-            return self.gateway.kept_certificate()
-        return self.gateway.keep_certificate(assigned.chain, assigned.key.reveal())
+            return kept
+        basis = self._certificates.basis()
+        return self.gateway.keep_certificate(assigned.chain, assigned.key.reveal(), basis)
 
     def _waiting(self, host: CoordinatorHost, decision: coordinator.Decision) -> tuple[Problem, ...]:
         """List what this very unit waits for."""
@@ -169,6 +174,8 @@ class CoordinatorCharm(ops.CharmBase):
         if decision.desired.candidate and not host.container.can_connect():
             text = f"cannot verify the config yet: the container {host.container.name} is not up"
             problems.append(_waits("not-verified", text))
+        if host.untried:
+            problems.append(_waits("not-verified", f"cannot verify the config yet: {host.untried}"))
         if host.shared.document is None and not self.unit.is_leader():
             problems.append(_waits("no-document", "cannot follow yet: the leader has published nothing"))
         return tuple(problems)

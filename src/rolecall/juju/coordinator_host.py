@@ -9,7 +9,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rolecall.core import changes, consent, coordinator, gateway, trial, wire
-from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem
 from rolecall.core.product import Product, Settings
@@ -21,6 +20,10 @@ from rolecall.juju.peers import Shared
 _REMEMBERED = 20
 """How many verdicts of the binary are kept."""
 _TRIAL = "/tmp/rolecall"  # noqa: S108 - in a container that nobody else writes in
+
+
+class UntriedError(Exception):
+    """The binary could not be run: a later hook has to ask it again."""
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -58,6 +61,8 @@ class CoordinatorHost(Struct, kw_only=True):
     """What the gateway did when it was last looked at."""
     refused: str = ""
     """What the gateway refused to load."""
+    untried: str = ""
+    """Why the binary could not be run, which says nothing of the config."""
 
     def observe(self) -> coordinator.Observed:
         """Look at the cluster."""
@@ -104,7 +109,7 @@ class CoordinatorHost(Struct, kw_only=True):
             case changes.LoadGateway():
                 return self.gateway.reachable and not self.refused
             case changes.VerifyConfig():
-                return self.leads and self.container.can_connect()
+                return self.leads and self.container.can_connect() and not self.untried
             case _:
                 return self.leads
 
@@ -118,7 +123,11 @@ class CoordinatorHost(Struct, kw_only=True):
                     # What doesn't need the gateway goes on; the status tells.
                     self.refused = str(error)
             case changes.VerifyConfig(digest, config):
-                said = verify(self.product, self.charm, self.container, config)
+                try:
+                    said = verify(self.product, self.charm, self.container, config)
+                except UntriedError as error:
+                    self.untried = str(error)
+                    return
                 verified = trial.remembering(self.shared.verified, digest, said, _REMEMBERED)
                 self.shared = replace(self.shared, verified=verified)
             case changes.PublishDocument(document):
@@ -145,11 +154,11 @@ class CoordinatorHost(Struct, kw_only=True):
             bags.write(self.peers, app, self.unit, peers.shared_bags(self.shared, own))
         if app is None or self.shared.document is None:
             return
-        document = Bags(app=wire.encode(self.shared.document))
+        document = wire.encode(self.shared.document)
         for relation in self.workers:
             said = relation.data[app].get("secret", "")
-            written = bags.write(relation, app, self.unit, document)
-            if "secret" in written and said.partition("#")[0] != document.app["secret"].partition("#")[0]:
+            written = bags.write_app(relation, app, document)
+            if "secret" in written and said.partition("#")[0] != document["secret"].partition("#")[0]:
                 store.grant(self.model, relation)
 
     def foreign(self) -> tuple[Problem, ...]:
@@ -200,11 +209,17 @@ class CoordinatorHost(Struct, kw_only=True):
 
 
 def verify(product: Product, charm: Charm, container: ops.Container, config: str) -> str:
-    """Have the binary judge a config; return what it says, empty when it is good."""
+    """Have the binary judge a config; return what it says, empty when it is good.
+
+    Raises:
+        UntriedError: it could not be run, or not to its end.
+    """
     path = f"{_TRIAL}/config.yaml"
     containers.write_text(container, path, config)
     containers.write_text(container, f"{_TRIAL}/runtime.yaml", "{}\n")
     command = trial.command(product, charm.binary, path)
     environment = trial.variables(product, _TRIAL)
     ran = containers.run(container, command, timeout_s=trial.TIMEOUT_S, environment=environment)
+    if ran.code == containers.NOT_RUN:
+        raise UntriedError(f"{charm.binary} could not be run: {ran.errors}")
     return trial.judged(product, ran.code, ran.errors + ran.output, _TRIAL)

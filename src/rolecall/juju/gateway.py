@@ -64,11 +64,16 @@ class NginxGateway:
         self._net = net
         self._address = address
         self._port = port
+        self._plan: pebble.Plan | None = None
+        self._config: str | None = None
+        """The config as it was read; each look at the container costs a hook a millisecond."""
 
     @property
     def reachable(self) -> bool:
         """Whether its container is up."""
-        return self._container.can_connect()
+        if self._plan is None:
+            self._plan = containers.plan_of(self._container)
+        return self._plan is not None
 
     def dialect(self) -> nginx.Dialect:
         """Return what the nginx in the container understands."""
@@ -80,9 +85,9 @@ class NginxGateway:
 
     def observe(self) -> Loaded:
         """Ask nginx which config it follows, and whom it sends to."""
-        if not self.reachable or CONTAINER not in self._container.get_services(CONTAINER):
+        if self._service() is None:
             return Loaded()
-        text = containers.read_text(self._container, _CONFIG) or ""
+        text = self._text()
         said = self._told(text)
         return Loaded(text=text if said.config == nginx.mark_of(text) else "", units=said.units)
 
@@ -98,6 +103,7 @@ class NginxGateway:
         containers.write_text(self._container, _TRIAL, text, 0o640)
         self._run("nginx", "-t", "-q", "-c", _TRIAL, "-p", _PREFIX, "-e", "stderr")
         good = containers.read_text(self._container, _CONFIG)
+        self._plan = self._config = None
         containers.write_text(self._container, _CONFIG, text, 0o640)
         try:
             self._follow(text)
@@ -107,21 +113,34 @@ class NginxGateway:
                 containers.write_text(self._container, _CONFIG, good, 0o640)
             raise
 
-    def keep_certificate(self, certificate: str, key: str) -> Tls:
-        """Have a certificate and its key in the container, under names that are theirs alone."""
+    def keep_certificate(self, certificate: str, key: str, basis: str) -> Tls:
+        """Have a certificate and its key in the container, under names that are theirs alone.
+
+        `basis` tells what they were found by, so that nobody has to look for them while that stays.
+        """
         digest = hashlib.sha256(certificate.encode()).hexdigest()[:16]
         tls = Tls(certificate=f"{_CERTIFICATES}/{digest}.crt", key=f"{_CERTIFICATES}/{digest}.key")
-        if self.reachable and containers.read_text(self._container, tls.certificate) != certificate:
+        if not self.reachable:
+            return tls
+        if containers.read_text(self._container, tls.certificate) != certificate:
             # The key first: whoever finds the certificate takes both for there.
             containers.write_text(self._container, tls.key, key, 0o600)
             containers.write_text(self._container, tls.certificate, certificate)
+        if self.basis_of(tls) != basis:
+            containers.write_text(self._container, _noted(tls), basis)
         return tls
+
+    def basis_of(self, tls: Tls) -> str:
+        """Return what a certificate was kept with; empty where that isn't known."""
+        if not tls.certificate or not self.reachable:
+            return ""
+        return containers.read_text(self._container, _noted(tls)) or ""
 
     def kept_certificate(self) -> Tls:
         """Return the certificate that nginx serves with now; without one, empty paths."""
         if not self.reachable:
             return Tls()
-        words = (containers.read_text(self._container, _CONFIG) or "").split()
+        words = self._text().split()
         found = {
             name: words[words.index(name) + 1].rstrip(";")
             for name in ("ssl_certificate", "ssl_certificate_key")
@@ -136,7 +155,8 @@ class NginxGateway:
 
     def keep_exporter(self) -> None:
         """Have the exporter of nginx's counters run."""
-        if not self._exporter.can_connect():
+        plan = containers.plan_of(self._exporter)
+        if plan is None:
             return
         command = (
             f"nginx-prometheus-exporter --nginx.scrape-uri=http://{self._address}:{STATUS_PORT}/status"
@@ -148,8 +168,8 @@ class NginxGateway:
             "startup": "enabled",
             "on-failure": "restart",
         }
-        plan = self._exporter.get_plan().services.get(EXPORTER)
-        if plan is None or plan.command != command:
+        known = plan.services.get(EXPORTER)
+        if known is None or known.command != command:
             self._exporter.add_layer(EXPORTER, {"services": {EXPORTER: service}}, combine=True)
             self._exporter.replan()
 
@@ -204,9 +224,19 @@ class NginxGateway:
         """Return the version of nginx; it is asked for once in the life of a container."""
         if not self.reachable:
             return "1.27.5"
-        plan = self._container.get_plan().services.get(CONTAINER)
-        known = plan.environment.get(_VERSION) if plan else None
+        service = self._service()
+        known = service.environment.get(_VERSION) if service else None
         return known or self._run("nginx", "-v")
+
+    def _service(self) -> pebble.Service | None:
+        """Return how nginx was last started; None when it never was, or its container isn't up."""
+        return self._plan.services.get(CONTAINER) if self.reachable and self._plan else None
+
+    def _text(self) -> str:
+        """Return the config that nginx has; empty when there is none."""
+        if self._config is None:
+            self._config = containers.read_text(self._container, _CONFIG) or ""
+        return self._config
 
     def _run(self, *command: str) -> str:
         """Run nginx to its end; return what it printed, which for its version is on standard error."""
@@ -215,3 +245,8 @@ class NginxGateway:
             said = (ran.errors or ran.output).strip()[:500]
             raise GatewayError(f"cannot load the gateway: nginx says: {said}")
         return (ran.errors or ran.output).strip()
+
+
+def _noted(tls: Tls) -> str:
+    """Return where it is written down what a certificate was found by."""
+    return f"{tls.certificate}.basis"

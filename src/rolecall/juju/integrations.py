@@ -11,7 +11,18 @@ from msgspec import Struct, field
 from rolecall.core import coordinator
 from rolecall.core.charm import Purpose, Side, charm_name
 from rolecall.core.endpoints import coordinator_endpoints, endpoint
-from rolecall.core.payloads import PROVIDED, REQUESTED, Facts, Target, ingress, tracing, traefik_route
+from rolecall.core.model import Problem
+from rolecall.core.payloads import (
+    PROVIDED,
+    REQUESTED,
+    Facts,
+    Heard,
+    Target,
+    heard,
+    ingress,
+    tracing,
+    traefik_route,
+)
 from rolecall.core.payloads.facts import base_urls, service_host
 from rolecall.core.product import Settings
 from rolecall.juju.gateway import EXPORTER_PORT
@@ -33,6 +44,8 @@ class Front(Struct, frozen=True, kw_only=True):
     host: str = ""
     scheme: str = ""
     """What an ingress in front of every listener speaks; empty: unknown."""
+    problems: tuple[Problem, ...] = ()
+    """What it says that can't be read."""
 
 
 def front_of(charm: CoordinatorCharm) -> Front:
@@ -44,20 +57,28 @@ def front_of(charm: CoordinatorCharm) -> Front:
         return Front()
     theirs = bags.read_app(relation)
     if used.interface == "ingress":
-        url = ingress.read(theirs).value
-        main = product.listeners[0].name
-        return Front(urls={main: url}, host=urlsplit(url).hostname or "") if url else Front()
-    found = traefik_route.read(theirs).value
+        said = ingress.read(theirs)
+        urls = {product.listeners[0].name: said.value} if said.value else {}
+        host = urlsplit(said.value).hostname or ""
+        return Front(urls=urls, host=host, problems=heard.problems(used.name, said.refused))
+    routed = traefik_route.read(theirs)
+    found = routed.value
     ports = {one.name: one.number for one in product.listeners}
-    return Front(urls=found.urls(ports), host=found.host, scheme=found.scheme if found.host else "")
+    return Front(
+        urls=found.urls(ports),
+        host=found.host,
+        scheme=found.scheme if found.host else "",
+        problems=heard.problems(used.name, routed.refused),
+    )
 
 
-def opened(charm: CoordinatorCharm, settings: Settings) -> tuple[str, ...]:
+def opened(charm: CoordinatorCharm, settings: Settings) -> Heard[tuple[str, ...]]:
     """List the gateway's listeners that are open, by settings or because another application asks."""
     intake = endpoint(charm.product, Purpose.INTAKE)
     relations = charm.model.relations[intake.name] if intake.interface == _TRACING else ()
     bags_of = {one.app.name: bags.read_app(one) for one in relations if one.active}
-    return tracing.opened(charm.product, settings, tracing.asked(bags_of).value)
+    asked = tracing.asked(bags_of)
+    return Heard(tracing.opened(charm.product, settings, asked.value), asked.refused)
 
 
 def publish(charm: CoordinatorCharm, observed: coordinator.Observed, decision: coordinator.Decision) -> None:

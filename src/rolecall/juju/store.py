@@ -18,7 +18,7 @@ _ACCESS, _SECRET, _VERSION = "access-key", "secret-key", "version"
 def publish(app: ops.Application, model: ops.Model, credentials: Credentials, known: str) -> str:
     """Have the secret hold these keys; return the reference to it. For the leader.
 
-    `known` is the last reference; with it, a hook that changes nothing asks Juju only once.
+    `known` is the last reference, if it is one; with it, a hook that changes nothing asks Juju only once.
     """
     keys = {_ACCESS: credentials.access_key.reveal(), _SECRET: credentials.secret_key.reveal()}
     secret = _own(model)
@@ -32,7 +32,10 @@ def publish(app: ops.Application, model: ops.Model, credentials: Credentials, kn
         secret.set_content({**keys, _VERSION: str(version)})
         # Who has read a secret follows one revision of it, its owner too: the old one goes when nobody does.
         secret.get_content(refresh=True)
-    return f"{known.partition('#')[0] or _address(model, secret)}#{version}"
+    address = known.partition("#")[0]
+    if not address.startswith(f"secret://{model.uuid}/"):
+        address = _address(model, secret)
+    return f"{address}#{version}"
 
 
 def grant(model: ops.Model, relation: ops.Relation) -> None:
@@ -48,12 +51,18 @@ def forget(event: ops.SecretRemoveEvent) -> None:
 
 
 def credentials_of(model: ops.Model, reference: str) -> Credentials | None:
-    """Return the newest keys of the secret that a document names; None while they can't be read."""
-    address = reference.partition("#")[0]
+    """Return the keys of the secret that a document names; None while they can't be read.
+
+    The newest are asked for only where those that were read last are of another version.
+    """
+    address, _, version = reference.partition("#")
     if not address:
         return None
     try:
-        content = model.get_secret(id=address).get_content(refresh=True)
+        secret = model.get_secret(id=address)
+        content = secret.get_content()
+        if content.get(_VERSION) != version:
+            content = secret.get_content(refresh=True)
     except (ops.SecretNotFoundError, ops.ModelError):
         return None
     if not content.get(_ACCESS) or not content.get(_SECRET):

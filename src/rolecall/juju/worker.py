@@ -11,7 +11,7 @@ from rolecall import engine
 from rolecall.core import options, wire, worker
 from rolecall.core.binary import version_of
 from rolecall.core.endpoints import charm_of, worker_endpoints
-from rolecall.core.model import Document, Problem, Severity, verdict_of
+from rolecall.core.model import Document, Phase, Problem, Severity, verdict_of
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
 from rolecall.juju import containers, departure, events, status, store
@@ -21,8 +21,15 @@ from rolecall.juju.worker_host import Me, WorkerHost, reported
 _ROUNDS = 4
 """How often a hook looks again after it did something; two are enough unless a start fails."""
 _IDENTIFY_S = 10.0
+_HAND_OVER_S = 900.0
+"""How long a hook waits for a unit to hand over; the next try goes on where it was."""
+_LOOK_S = 2.0
 _FORGET_S = 30.0
 """How long a unit that is to go waits for the gateways to leave it out."""
+
+
+class NotHandedOverError(Exception):
+    """A unit that is to go still holds what nobody else has."""
 
 
 class WorkerCharm(ops.CharmBase):
@@ -40,8 +47,11 @@ class WorkerCharm(ops.CharmBase):
 
     def _on_event(self, event: Any) -> None:
         leaves = isinstance(event, ops.RelationDepartedEvent) and event.departing_unit == self.unit
-        gone = isinstance(event, ops.RelationBrokenEvent | ops.StopEvent)
-        observed, decided = self._reconcile(leaving=leaves, dismissed=gone)
+        if isinstance(event, ops.RelationBrokenEvent):
+            observed, decided = self._hand_over()
+        else:
+            # A pod that stops comes back with its storage, or has handed over when its relation ended.
+            observed, decided = self._reconcile(leaving=leaves, dismissed=isinstance(event, ops.StopEvent))
         if isinstance(event, ops.RelationDepartedEvent):
             # When the whole relation goes, Juju says only that each coordinator does; and one that goes by
             # itself leaves out every worker, too.
@@ -73,17 +83,44 @@ class WorkerCharm(ops.CharmBase):
         host.watch(observed)
         return observed, decided
 
-    def _host(self, *, leaving: bool, dismissed: bool) -> WorkerHost:
+    def _hand_over(self) -> tuple[worker.Observed, worker.Desired]:
+        """Let the unit go once it has handed over what it holds: this is what a hook may take time for.
+
+        Raises:
+            NotHandedOverError: it hasn't in time. Juju says so of the unit, and runs the hook again.
+        """
+        host = self._host(leaving=False, dismissed=True, hands_over=True)
+        waits = ""
+        for _ in range(round(_HAND_OVER_S / _LOOK_S)):
+            observed, decided, actions = engine.reconcile(
+                host, partial(worker.decide, self.product), host.diff
+            )
+            waits = decided.report.handover
+            if decided.report.phase is Phase.DRAINED and not actions:
+                host.released()
+                return observed, decided
+            if not host.service.reachable:
+                return observed, decided
+            status.show(self.unit, ops.MaintenanceStatus(f"draining: {waits}"))
+            self.net.pause(_LOOK_S)
+        raise NotHandedOverError(
+            f"cannot let {self.unit.name} go: {waits}; mend that, or remove it with --force"
+            " and lose what only it holds"
+        )
+
+    def _host(self, *, leaving: bool, dismissed: bool, hands_over: bool = False) -> WorkerHost:
         relation = self.model.get_relation(self._endpoint)
         if relation is not None and not relation.active:
             relation = None
         document = self._document(relation)
         me = self._me(relation, document)
+        container = self.unit.get_container(charm_of(self.product).container)
         return WorkerHost(
             product=self.product,
             charm=charm_of(self.product),
             me=me,
-            container=self.unit.get_container(charm_of(self.product).container),
+            container=container,
+            service=containers.Service(container, container.name),
             unit=self.unit,
             relation=relation,
             document=document,
@@ -91,6 +128,7 @@ class WorkerCharm(ops.CharmBase):
             net=self.net,
             leaving=leaving,
             dismissed=dismissed,
+            hands_over=hands_over,
         )
 
     def _me(self, relation: ops.Relation | None, document: Document | None) -> Me:

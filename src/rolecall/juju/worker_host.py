@@ -9,13 +9,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 from ops import pebble
 
-from rolecall.core import changes, rings, wire, worker
+from rolecall.core import changes, drain, rings, wire, worker
 from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
+from rolecall.core.drain import Handover, Sight
 from rolecall.core.model import Credentials, Document, File, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
 from rolecall.juju import containers
+from rolecall.juju.farewell import Farewell
 from rolecall.juju.interfaces import bags
 from rolecall.juju.net import Net
 
@@ -27,7 +29,6 @@ _RETRY_S = 15
 """After how long a process that ended at once is tried again."""
 _GOSSIP_S = 2
 """How long to wait before the others' rings are looked at anew."""
-_FLUSH_S = 120.0
 _SETTLING = "it is ready, and the other units are still finding it"
 
 
@@ -48,6 +49,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
     charm: Charm
     me: Me
     container: ops.Container
+    service: containers.Service
+    """The process in it."""
     unit: ops.Unit
     relation: ops.Relation | None
     """The one to the coordinator, while it stands."""
@@ -56,6 +59,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
     net: Net
     leaving: bool = False
     dismissed: bool = False
+    hands_over: bool = True
+    """Whether a dismissed unit hands over what it holds: one that comes back on its storage needn't."""
 
     @property
     def paths(self) -> worker.Paths:
@@ -75,6 +80,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
 
     def observe(self) -> worker.Observed:
         """Look at the unit."""
+        self.service.look()
+        process = self._process()
         return worker.Observed(
             unit=self.me.unit,
             address=self.me.address,
@@ -86,7 +93,30 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             document=self.document,
             credentials=self.credentials,
             keyless=bool(self.document and self.document.secret and self.credentials is None),
-            process=self._process(),
+            process=process,
+            sight=self._sight(process),
+            handover=self._farewell().handover() if self._drains else Handover(),
+        )
+
+    @property
+    def _drains(self) -> bool:
+        """Whether the unit is to hand over what it holds, and can be looked at."""
+        return self.dismissed and self.hands_over and self.service.reachable
+
+    def _sight(self, process: worker.Process) -> Sight:
+        if self._drains:
+            return self._farewell().sight(runs=process.running, forced=False)
+        return Sight(now_s=0.0, forced=self.dismissed)
+
+    def _farewell(self) -> Farewell:
+        line = self.product.line(self.document.line if self.document else "")
+        return Farewell(
+            container=self.container,
+            net=self.net,
+            drain=drain.of(self.product.drains, line.expand(self.me.roles)),
+            base=self.base,
+            data=self.paths.data,
+            path=f"{FOLDER}/handover.json",
         )
 
     def diff(self, observed: worker.Observed, desired: worker.Desired) -> tuple[changes.Action, ...]:
@@ -97,11 +127,14 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             files=self._contents(desired.files),
             process=observed.process,
             report=self._reported(),
+            handover=observed.handover,
         )
         actions = changes.diff_worker(state, desired)
-        if not self.container.can_connect():
+        if self.relation is None:
+            actions = tuple(action for action in actions if not isinstance(action, changes.PublishReport))
+        if not self.service.reachable:
             return tuple(action for action in actions if isinstance(action, changes.PublishReport))
-        if desired.process == observed.process.spec and self._service.waits():
+        if desired.process == observed.process.spec and self.service.waits():
             # It ended at once when it was last started, and will be tried again after a while.
             return tuple(action for action in actions if not isinstance(action, changes.StartProcess))
         return actions
@@ -114,47 +147,58 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             case changes.StartProcess(spec) | changes.RestartProcess(spec):
                 self._start(spec)
             case changes.StopProcess(_):
-                self._service.forget()
-            case changes.CallUnit(address, verb):
-                url = _base(self.product, address) + verb.path
-                self.net.ask(url, method=verb.method, timeout_s=_FLUSH_S)
+                self.service.forget()
+            case changes.AskUnit() | changes.KeepHandover():
+                self._remember(action)
             case changes.PublishReport(_, report):
-                if self.relation is not None:
-                    bags.write(self.relation, None, self.unit, Bags(unit=wire.encode(report)))
+                self._publish(report)
             case _:
                 raise TypeError(f"cannot apply {action!r}: it isn't a worker's")
+
+    def _publish(self, report: Report) -> None:
+        if self.relation is not None:
+            bags.write(self.relation, None, self.unit, Bags(unit=wire.encode(report)))
+
+    def _remember(self, action: changes.AskUnit | changes.KeepHandover) -> None:
+        farewell = self._farewell()
+        match action:
+            case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
+                refused = farewell.ask(verbs)
+                farewell.keep(replace(otherwise, refused=refused) if refused else then)
+            case changes.KeepHandover(handover):
+                farewell.keep(handover)
+
+    def released(self) -> None:
+        """Remember nothing of a drain that is done."""
+        self._farewell().forget()
 
     def _start(self, spec: ProcessSpec) -> None:
         containers.make_folders(self.container, self.paths.data, self.product.folders)
         try:
-            self._service.start(replace(spec, name=self.charm.container), self.base + self.product.ready)
+            self.service.start(replace(spec, name=self.charm.container), self.base + self.product.ready)
         except pebble.ChangeError:
             # No error of the hook, which would be repeated as it is: the unit says why, and tries later.
-            self._service.look_again(_RETRY_S)
+            self.service.look_again(_RETRY_S)
 
     def watch(self, observed: worker.Observed) -> None:
         """Have the charm woken when something comes about that no event tells of."""
-        if not self.container.can_connect() or observed.process.spec is None:
+        if not self.service.reachable or observed.process.spec is None:
             return
         if observed.process.ready:
-            self._service.came_up()
+            self.service.came_up()
         elif observed.process.problem == _SETTLING:
-            self._service.sleep_again()
-            self._service.look_again(_GOSSIP_S)
-
-    @property
-    def _service(self) -> containers.Service:
-        return containers.Service(self.container, self.charm.container)
+            self.service.sleep_again()
+            self.service.look_again(_GOSSIP_S)
 
     def _process(self) -> worker.Process:
-        if not self.container.can_connect():
+        if not self.service.reachable:
             return worker.Process(problem=f"the container {self.charm.container} is not up yet")
-        spec = self._service.spec()
+        spec = self.service.spec()
         if spec is None:
             return worker.Process()
         # What the supervisor calls by the container's name, the decision calls by the unit's.
         spec = replace(spec, name=self.me.unit)
-        if not self._service.running():
+        if not self.service.running():
             return worker.Process(spec=spec, problem=self._last_line())
         answer = self.net.ask(self.base + self.product.ready)
         if answer.status != 200:
@@ -174,7 +218,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         line = self.product.line(document.line)
         roles = line.expand(self.me.roles)
         needs_time = any(line.role(name).settle_s for name in roles)
-        if needs_time and not self._service.woken():
+        if needs_time and not self.service.woken():
             return True
         member = rings.Member(
             unit=self.me.unit,
@@ -189,7 +233,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         return reported(self.relation, self.unit)
 
     def _contents(self, files: Iterable[File]) -> dict[str, str]:
-        if not self.container.can_connect():
+        if not self.service.reachable:
             return {}
         texts = {file.path: containers.read_text(self.container, file.path) for file in files}
         return {path: text for path, text in texts.items() if text is not None}

@@ -24,12 +24,14 @@ import ops
 from ops import pebble, testing
 from ops._main import _Abort, _Manager
 from ops.log import JujuLogHandler
+from ops.storage import SQLiteStorage
 from scenario._consistency_checker import check_consistency
-from scenario._ops_main_mock import Ops
+from scenario._ops_main_mock import Ops, UnitStateDB
 from scenario._runtime import Runtime
 from scenario.mocking import _MockModelBackend
 from scenario.state import _Event
 
+from .notebook import Notebook
 from .pebble_client import PebbleClient
 
 if TYPE_CHECKING:
@@ -175,6 +177,12 @@ class _Main(Ops[ops.CharmBase]):
 
     def _load_charm_meta(self) -> ops.CharmMeta:
         return self._parsed
+
+    def _make_storage(self, _: Any) -> SQLiteStorage:
+        storage = Notebook().as_storage()
+        self.store = UnitStateDB(storage)
+        self.store.apply_state(self.state)
+        return storage
 
 
 class _Backend(_MockModelBackend):

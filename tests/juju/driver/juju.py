@@ -7,7 +7,8 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import ops
 from ops import pebble, testing
@@ -29,6 +30,8 @@ from .values import (
 from .views import action_of
 from .world import StillWorld, World
 
+T = TypeVar("T")
+
 _MEMORY = Path("/dev/shm")
 """Where files cost no disk; they go where temporary files go if there is no such place."""
 
@@ -46,7 +49,8 @@ class Juju:
     Args:
         seed: of the choices; None for first come, first served.
         world: what is outside Juju.
-        allow_errors: let a failing hook be tried again, as Juju does, instead of failing the test.
+        allow_errors: let a hook that fails by one of these be tried again, as Juju does, instead of failing
+            the test.
         checked: let `ops.testing` check every state for consistency; for runs in masses this can be left out.
     """
 
@@ -55,15 +59,16 @@ class Juju:
         *,
         seed: int | None = None,
         world: World | None = None,
-        allow_errors: bool = False,
+        allow_errors: tuple[type[Exception], ...] = (),
         checked: bool = True,
     ) -> None:
-        root = Path(tempfile.mkdtemp(prefix="juju-driver-", dir=_MEMORY if _MEMORY.is_dir() else None))
-        self._close = weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
+        self.root = Path(tempfile.mkdtemp(prefix="juju-driver-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        """Where the files of all containers and storages are."""
+        self._close = weakref.finalize(self, shutil.rmtree, self.root, ignore_errors=True)
         self._next_link = 1
         self._next_action = 1
         self._links: dict[frozenset[str], int] = {}
-        self.model = Model(root, world or StillWorld(), seed, allow_errors=allow_errors, checked=checked)
+        self.model = Model(self.root, world or StillWorld(), seed, allow_errors=allow_errors, checked=checked)
 
     def __enter__(self) -> Juju:
         return self
@@ -181,6 +186,10 @@ class Juju:
             held.spec = spec_of(charm)
         held.to_refresh = list(held.units)
 
+    def reseed(self, seed: int) -> None:
+        """Choose by another seed from now on."""
+        self.model.reseed(seed)
+
     def remove_application(self, app: App | str) -> None:
         """Remove an application: its relations end, its units go. Its name stays taken."""
         held = self.app(app)
@@ -226,7 +235,8 @@ class Juju:
         """Run hooks until none waits and nothing more happens in the world; return them.
 
         Raises `NotConvergingError` when a unit ran more than `limit`, `CharmFailedError` when a hook raised
-        (unless errors are allowed: then it is tried three times now, and again in the next `settle`).
+        (unless the error is allowed: then it is tried three times, and again whenever time has passed, and in
+        the next `settle`).
         """
         begin = len(self.model.trace)
         ran: dict[str, int] = {}
@@ -240,6 +250,16 @@ class Juju:
                 message = f"will not converge: {dispatch.unit} ran {limit} hooks and has more to run"
                 raise NotConvergingError(traced(message, self.model.trace))
         return self.model.trace[begin:]
+
+    def shuffle(self, random: Random) -> None:
+        """Keep the same in another order: Juju promises none for bags, options and members."""
+        for link in self.model.links.values():
+            for bags in (link.app_bags, link.unit_bags):
+                bags.update({owner: _shuffled(random, bag) for owner, bag in bags.items()})
+            for members in link.members.values():
+                random.shuffle(members)
+        for app in self.model.apps.values():
+            app.config = _shuffled(random, app.config)
 
     def state(self, unit: Unit | str) -> testing.State:
         """Return what Juju shows a unit now."""
@@ -301,5 +321,11 @@ class Juju:
 
     def _time_passes(self) -> bool:
         happened = list(self.model.world.idle())
+        for unit in self.model.units if happened else ():
+            unit.attempts = 0
         self.model.tell_all(happened)
         return bool(happened)
+
+
+def _shuffled(random: Random, mapping: Mapping[str, T]) -> dict[str, T]:
+    return dict(random.sample(list(mapping.items()), len(mapping)))

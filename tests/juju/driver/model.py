@@ -30,7 +30,13 @@ class Model:
     """Applications, relations, secrets, and the hooks that wait."""
 
     def __init__(
-        self, root: Path, world: World, seed: int | None, *, allow_errors: bool, checked: bool
+        self,
+        root: Path,
+        world: World,
+        seed: int | None,
+        *,
+        allow_errors: tuple[type[Exception], ...],
+        checked: bool,
     ) -> None:
         self.apps: dict[str, App] = {}
         self.links: dict[int, Link] = {}
@@ -60,6 +66,10 @@ class Model:
         """Let events wait, in order."""
         for unit, event in list(told):
             self.tell(unit, event)
+
+    def reseed(self, seed: int) -> None:
+        """Choose by another seed from now on."""
+        self._chance = random.Random(seed)  # noqa: S311
 
     def add_unit(self, app: App) -> Unit:
         """Add a unit; the first leads."""
@@ -154,7 +164,7 @@ class Model:
         else:
             unit.attempts += dispatch.outcome is Outcome.FAILED
             unit.queue.add_first(self._arrival(), [event])
-        if result.error is not None and not self._allow_errors:
+        if result.error is not None and not isinstance(result.error, self._allow_errors):
             raise self.failure(dispatch) from result.error
         return dispatch
 

@@ -5,6 +5,7 @@ restart. Here files stay in the pod's folder, commands are answered by the world
 the world learns of every process that starts or stops.
 """
 # pyright: reportPrivateUsage=false
+# ruff: noqa: SLF001
 
 from __future__ import annotations
 
@@ -41,6 +42,18 @@ class PebbleClient(_MockPebbleClient):
     def _find_exec_handler(self, command: list[str]) -> testing.Exec | None:
         self._check_connection()
         return self._pod.execute(self._name, command) or super()._find_exec_handler(command)
+
+    def get_plan(self) -> pebble.Plan:
+        """Return the plan; where all of it is in layers, without a text that is written to be parsed."""
+        self._check_connection()
+        container = self._container
+        if container._base_plan:
+            return super().get_plan()
+        plan = pebble.Plan()
+        plan.services.update(sorted(container._render_services().items()))
+        plan.checks.update(sorted(container._render_checks().items()))
+        plan.log_targets.update(sorted(container._render_log_targets().items()))
+        return plan
 
     def list_files(
         self, path: str | PurePath, *, pattern: str | None = None, itself: bool = False

@@ -54,7 +54,9 @@ def read(info: Mapping[str, str]) -> Store:
         return Store(problems=(_SILENT,))
     endpoint = info.get("endpoint", "").rstrip("/")
     authority, chain_problems = _chain(info.get("tls-ca-chain", ""))
-    problems = [*_missing(info), *_endpoint(endpoint), *_style(info.get("s3-uri-style", "")), *chain_problems]
+    names = (*_name("bucket", info.get("bucket", "")), *_name("region", info.get("region", "")))
+    style = _style(info.get("s3-uri-style", ""))
+    problems = [*_missing(info), *_endpoint(endpoint), *names, *style, *chain_problems]
     if info.get("path", "").strip("/"):
         problems.append(_PATH)
     usable = not any(problem.severity is Severity.BLOCKED for problem in problems)
@@ -103,6 +105,19 @@ def _endpoint(endpoint: str) -> tuple[Problem, ...]:
     return (problem,)
 
 
+def _name(key: str, name: str) -> tuple[Problem, ...]:
+    """Refuse what no store calls a bucket or a region: every process would restart to be told of it."""
+    if not name or _NAME.fullmatch(name):
+        return ()
+    problem = Problem(
+        code=f"s3-bad-{key}",
+        text=f"cannot use the object store: its {key} {name!r} is not a name",
+        remedy="use letters, digits, dots, hyphens and underscores at the application that provides s3",
+        facts=((key, name),),
+    )
+    return (problem,)
+
+
 def _style(style: str) -> tuple[Problem, ...]:
     if style in ("", "path", "host"):
         return ()
@@ -142,6 +157,7 @@ def _plain(part: str) -> str:
         return ""
 
 
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _SILENT = Problem(
     code="s3-waiting",
     text="cannot use the object store: the s3 integration says nothing yet",

@@ -50,6 +50,11 @@ def write(relation: ops.Relation, app: ops.Application | None, unit: ops.Unit, b
     return changed if app is None else (*changed, *_write(relation.data[app], bags.app))
 
 
+def write_app(relation: ops.Relation, app: ops.Application, wanted: Mapping[str, str]) -> tuple[str, ...]:
+    """Make our application's bag say `wanted`, as `write` does; our unit has never said anything there."""
+    return _write(relation.data[app], wanted) if relation.active else ()
+
+
 def _write(bag: ops.RelationDataContent, wanted: Mapping[str, str]) -> tuple[str, ...]:
     """Write one bag; an empty text is no text, because Juju takes it for a removal."""
     there = dict(bag)
