@@ -7,6 +7,7 @@ from properties.test_guarantees import published
 from rich.pretty import pretty_repr
 
 from rolecall.core import changes, worker
+from rolecall.core.drain import Sight
 from rolecall.core.model import LEAVE, Credentials, Document, Grant, Secret
 from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
@@ -89,8 +90,10 @@ def test_a_unit_that_became_ready_needs_a_new_leave_to_go():
     """A leave to go that was given while the unit wasn't ready isn't used once it is."""
     document = granted(OLD, LEAVE, "")
 
-    ready = worker.decide(PRODUCT, replace(running(), document=document, leaving=True))
-    unready = worker.decide(PRODUCT, replace(running(ready=False), document=document, leaving=True))
+    leaving = replace(running(), document=document, leaving=True, sight=Sight(now_s=1.0, forced=True))
+
+    ready = worker.decide(PRODUCT, leaving)
+    unready = worker.decide(PRODUCT, replace(leaving, process=process_of(leaving.process.spec, ready=False)))
 
     assert ready.process is not None
     assert unready.process is None

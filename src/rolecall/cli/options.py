@@ -52,6 +52,28 @@ def timeout(command: _F) -> _F:
     )(command)
 
 
+_SURE = "rolecall.sure"
+
+
+def _sure(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[_SURE] = value
+
+
+def sure() -> bool:
+    """Say whether the command was called with `--yes`."""
+    return click.get_current_context().meta.get(_SURE) is True
+
+
+def force(command: _F) -> _F:
+    """Add `--force` and `--yes`."""
+    sure = click.option(
+        "--yes", is_flag=True, callback=_sure, expose_value=False, help="With --force: don't ask."
+    )(command)
+    return click.option(
+        "--force", is_flag=True, help="Let units go at once; what only they hold is lost. Asks first."
+    )(sure)
+
+
 SOURCES: tuple[Source, ...] = ("variable", "path", "cache", "release", "package", "build")
 """Those of `rolecall.local.fetch.found`, written again so that `--help` needn't import it."""
 

@@ -23,14 +23,23 @@ Examples:
 )
 @click.argument("wanted", nargs=-1, required=True, metavar="WORKER=N...")
 @click.option("--cluster", "name", help="The cluster, when the file has several.")
+@options.force
 @options.timeout
 @options.file
 @options.as_json
-def command(wanted: tuple[str, ...], name: str | None, timeout: float, path: str, as_json: bool) -> None:
+def command(
+    wanted: tuple[str, ...],
+    name: str | None,
+    force: bool,
+    timeout: float,
+    path: str,
+    as_json: bool,
+) -> None:
     """Change the units of each WORKER in rolecall.yaml to N, and in the cluster if it runs.
 
-    A unit that goes hands over what it holds first. The file keeps its comments; it isn't changed when the
-    cluster wouldn't be coherent.
+    A unit that goes hands over what it holds first, and stays until that can be read without it; --force
+    doesn't wait for that. The file keeps its comments; it isn't changed when the cluster wouldn't be
+    coherent.
     """
     asked = _parsed(wanted)
     source = files.read(path)
@@ -52,7 +61,7 @@ def command(wanted: tuple[str, ...], name: str | None, timeout: float, path: str
         if as_json:
             errors.show_json({"name": spec.name, "done": True, "seconds": 0, "problems": []})
         return
-    outcome = up.bring_up(scaled[0], changed, timeout_s=timeout)
+    outcome = up.bring_up(scaled[0], changed, timeout_s=timeout, force=force)
     if as_json:
         errors.show_json(clusters.data_of(spec.name, outcome))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -41,21 +42,30 @@ Examples:
     "--roles", "preset", type=click.Choice(_PRESETS), help="With PRODUCT and no file yet: which set to write."
 )
 @options.sources
+@options.force
 @options.timeout
 @options.as_json
 def command(
-    target: str | None, preset: str | None, sources: tuple[Source, ...] | None, timeout: float, as_json: bool
+    target: str | None,
+    preset: str | None,
+    sources: tuple[Source, ...] | None,
+    force: bool,
+    timeout: float,
+    as_json: bool,
 ) -> None:
     """Bring up the clusters of FILE, or of rolecall.yaml; converge them if they are up already.
 
     PRODUCT alone means its clusters in ./rolecall.yaml; without that file, one is written with the product's
     minimal set. NAME means the cluster of that name in ./rolecall.yaml.
 
+    A unit that is to go stays until what it holds is seen in the object store and found there by the readers;
+    --force doesn't wait for that.
+
     Interrupt it whenever you like: up goes on from there.
     """
     source, specs = _chosen(target, cast("Preset | None", preset))
     refuse_incoherent(specs)
-    results = bring_all_up(specs, source, sources=sources, timeout_s=timeout)
+    results = bring_all_up(specs, source, sources=sources, timeout_s=timeout, force=force)
     outcomes = tuple(zip(specs, results, strict=True))
     if as_json:
         errors.show_json(
@@ -71,11 +81,28 @@ def command(
     click.get_current_context().exit(max(clusters.code_of(outcome) for _, outcome in outcomes))
 
 
+def _agreed(ready: Iterable[LocalCluster]) -> bool:
+    """Ask before anything is lost, if there is anything to lose; say whether it may be."""
+    units = [unit for cluster in ready for unit in operations.leavers(cluster)]
+    if units and not options.sure():
+        click.confirm(
+            f"{', '.join(units)} will go without waiting, and what only they hold is lost. Take them away?",
+            abort=True,
+            err=True,
+        )
+    return bool(units)
+
+
 def bring_up(
-    spec: ClusterSpec, source: files.Source, *, sources: tuple[Source, ...] | None = None, timeout_s: float
+    spec: ClusterSpec,
+    source: files.Source,
+    *,
+    sources: tuple[Source, ...] | None = None,
+    timeout_s: float,
+    force: bool = False,
 ) -> operations.Outcome:
     """Converge one cluster of a file."""
-    return bring_all_up((spec,), source, sources=sources, timeout_s=timeout_s)[0]
+    return bring_all_up((spec,), source, sources=sources, timeout_s=timeout_s, force=force)[0]
 
 
 def bring_all_up(
@@ -84,6 +111,7 @@ def bring_all_up(
     *,
     sources: tuple[Source, ...] | None = None,
     timeout_s: float,
+    force: bool = False,
 ) -> tuple[operations.Outcome, ...]:
     """Converge clusters of a file at once; one whose executables can't be had keeps no other."""
     lacking: dict[str, operations.Outcome] = {}
@@ -101,7 +129,8 @@ def bring_all_up(
             home = clusters.home_of(source, spec.name)
             cluster = open_ones.enter_context(clusters.opened(spec, home, given))
             ready[spec.name] = (cluster, _sayer(spec, alone=len(specs) == 1))
-        came = operations.up_all(tuple(ready.values()), timeout_s=timeout_s)
+        forced = force and _agreed(cluster for cluster, _ in ready.values())
+        came = operations.up_all(tuple(ready.values()), timeout_s=timeout_s, forced=forced)
         outcomes = dict(zip(ready, came, strict=True))
     return tuple((outcomes | lacking)[spec.name] for spec in specs)
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rolecall.core import identity
+from rolecall.core.drain import Handover
 from rolecall.core.model import Document, File, ProcessSpec, Report
 from rolecall.core.routes import Verb
 
 if TYPE_CHECKING:
     # A hook of a worker's pays for no module of the coordinator's.
     from rolecall.core import coordinator, telemetry, worker
+    from rolecall.core.forget import Forget
 
 
 class WriteFile(Struct, frozen=True):
@@ -44,11 +46,21 @@ class StopProcess(Struct, frozen=True):
     name: str
 
 
-class CallUnit(Struct, frozen=True):
-    """Make one HTTP call to the unit's own process."""
+class AskUnit(Struct, frozen=True, kw_only=True):
+    """Make HTTP calls to the unit's own process, in order, up to the first that is refused."""
 
     address: str
-    verb: Verb
+    verbs: tuple[Verb, ...]
+    then: Handover
+    """What to remember when all were answered well."""
+    otherwise: Handover
+    """What to remember when one wasn't, together with its answer."""
+
+
+class KeepHandover(Struct, frozen=True):
+    """Remember how far a unit's drain is."""
+
+    handover: Handover
 
 
 class PublishReport(Struct, frozen=True):
@@ -62,6 +74,12 @@ class PublishDocument(Struct, frozen=True):
     """Tell every worker what the cluster is to be."""
 
     document: Document
+
+
+class ForgetMember(Struct, frozen=True):
+    """Take a member out of a ring."""
+
+    forget: Forget
 
 
 class VerifyConfig(Struct, frozen=True):
@@ -89,7 +107,9 @@ Action = (
     | StartProcess
     | RestartProcess
     | StopProcess
-    | CallUnit
+    | AskUnit
+    | KeepHandover
+    | ForgetMember
     | PublishReport
     | PublishDocument
     | VerifyConfig
@@ -100,13 +120,11 @@ Action = (
 
 def describe(action: Action) -> str:
     """Return an action as one line for a person; no secret is in it."""
-    if isinstance(action, PublishDocument | VerifyConfig | LoadGateway):
+    if isinstance(action, PublishDocument | VerifyConfig | LoadGateway | ForgetMember):
         return _describe_coordinator(action)
     match action:
         case WriteFile(file):
             return f"write {file.path}" + (" (secret)" if file.secret else "")
-        case CallUnit(address, verb):
-            return f"call {verb.method} {address}{verb.path}"
         case PublishReport(unit, report):
             return f"report {unit}: {'ready' if report.ready else report.phase.value}"
         case ForwardLogs(target):
@@ -115,8 +133,12 @@ def describe(action: Action) -> str:
             return _describe_process(action)
 
 
-def _describe_process(action: StartProcess | RestartProcess | StopProcess) -> str:
+def _describe_process(action: StartProcess | RestartProcess | StopProcess | AskUnit | KeepHandover) -> str:
     match action:
+        case AskUnit(address=address, verbs=verbs):
+            return f"call {', '.join(f'{verb.method} {address}{verb.path}' for verb in verbs)}"
+        case KeepHandover():
+            return "remember how far the drain is"
         case StartProcess(spec):
             return f"start {spec.name}"
         case RestartProcess(spec):
@@ -125,8 +147,10 @@ def _describe_process(action: StartProcess | RestartProcess | StopProcess) -> st
             return f"stop {name}"
 
 
-def _describe_coordinator(action: PublishDocument | VerifyConfig | LoadGateway) -> str:
+def _describe_coordinator(action: PublishDocument | VerifyConfig | LoadGateway | ForgetMember) -> str:
     match action:
+        case ForgetMember(forget):
+            return f"have the ring {forget.path} forget {forget.member}"
         case PublishDocument(document):
             return f"publish document {document.revision}"
         case VerifyConfig(digest, _):
@@ -156,6 +180,7 @@ def diff_coordinator(state: CoordinatorState, desired: coordinator.Desired) -> t
         actions.append(VerifyConfig(identity.digest_of(desired.candidate), desired.candidate))
     if desired.document is not None and desired.document != state.published:
         actions.append(PublishDocument(desired.document))
+    actions.extend(ForgetMember(forget) for forget in desired.forgets)
     return tuple(actions)
 
 
@@ -168,6 +193,7 @@ class WorkerState(Struct, frozen=True, kw_only=True):
     """Path to content of the files that exist."""
     process: worker.Process
     report: Report | None
+    handover: Handover = Handover()
 
 
 def diff_worker(state: WorkerState, desired: worker.Desired) -> tuple[Action, ...]:
@@ -175,7 +201,12 @@ def diff_worker(state: WorkerState, desired: worker.Desired) -> tuple[Action, ..
     actions: list[Action] = [
         WriteFile(file) for file in desired.files if state.files.get(file.path) != file.content
     ]
-    actions.extend(CallUnit(state.address, verb) for verb in desired.flush)
+    if desired.ask:
+        actions.append(
+            AskUnit(address=state.address, verbs=desired.ask, then=desired.then, otherwise=desired.handover)
+        )
+    elif desired.handover != state.handover:
+        actions.append(KeepHandover(desired.handover))
     actions.extend(_process(state, desired.process))
     if desired.report != state.report:
         actions.append(PublishReport(state.unit, desired.report))

@@ -11,7 +11,18 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import choices, coherence, gateway, identity, nginx, roles, rollout, telemetry
+from rolecall.core import (
+    choices,
+    coherence,
+    forget,
+    gateway,
+    identity,
+    nginx,
+    progress,
+    roles,
+    rollout,
+    telemetry,
+)
 from rolecall.core.model import (
     Choices,
     Cluster,
@@ -71,6 +82,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Whether the administrator wants no further unit to restart."""
     authority: str = ""
     """Certificate of the authority that signed the object store's, for every worker; empty: none."""
+    pages: tuple[forget.Page, ...] = ()
+    """Ring pages, as far as the host looked at them."""
     problems: tuple[Problem, ...] = ()
     """What the host found: settings that were refused, a store that doesn't answer."""
 
@@ -83,6 +96,8 @@ class Desired(Struct, frozen=True, kw_only=True):
     serving: frozenset[str]
     candidate: str = ""
     """A config that the binary must judge before it is published; empty when there is none."""
+    forgets: tuple[forget.Forget, ...] = ()
+    """Members of rings whose units are gone."""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -112,17 +127,30 @@ def decide(product: Product, observed: Observed) -> Decision:
     if observed.held is not None:
         planned = replace(planned, held=observed.held)
     text, serving = _gateway(product, line, active, observed, planned)
+    forgotten = forget.judge(
+        observed.pages,
+        {unit.id: unit.roles for unit in cluster.units},
+        forget.Copies(role=product.replicated, number=document.choices.replication_factor if document else 1),
+    )
     problems = (
         *wishes,
         *topology,
         *coherence.judge_units(line, active),
         *coherence.judge_spare(product, spare),
         *refused,
-        *_progress(planned, paused=observed.paused),
+        *progress.of_rollout(planned, paused=observed.paused),
+        *progress.of_drains(cluster.units),
+        *forgotten.problems,
     )
     return Decision(
         verdict=verdict_of(problems),
-        desired=Desired(document=document, gateway=text, serving=serving, candidate=candidate),
+        desired=Desired(
+            document=document,
+            gateway=text,
+            serving=serving,
+            candidate=candidate,
+            forgets=forgotten.forgets if observed.held is None else (),
+        ),
         rollout=planned,
         cluster=cluster,
         spare=frozenset(unit.id for unit in spare),
@@ -253,35 +281,6 @@ def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> d
         if not roles.problems_of(line, product.name, "", written)
     }
     return {name: digests[kind] for name, kind in kinds.items() if kind in digests}
-
-
-def _progress(planned: rollout.Rollout, *, paused: bool) -> tuple[Problem, ...]:
-    if not planned.remaining:
-        return ()
-    if paused:
-        return (_paused(planned),)
-    now = f"{', '.join(planned.held)} now" if planned.held else ""
-    waits = f"waiting for {', '.join(planned.waits_for)}" if planned.waits_for else ""
-    return (
-        Problem(
-            code="rollout",
-            text=f"cannot call the rollout done: {len(planned.remaining)} units remain"
-            + "".join(f", {part}" for part in (now, waits) if part),
-            remedy="wait; one unit at a time leaves the gateway, restarts and comes back",
-            severity=Severity.WAITING,
-            facts=tuple(("unit", name) for name in planned.remaining),
-        ),
-    )
-
-
-def _paused(planned: rollout.Rollout) -> Problem:
-    return Problem(
-        code="rollout-paused",
-        text=f"cannot go on with the rollout: it is paused, and {len(planned.remaining)} units remain",
-        remedy="resume it",
-        severity=Severity.WARNING,
-        facts=tuple(("unit", name) for name in planned.remaining),
-    )
 
 
 def _gateway(

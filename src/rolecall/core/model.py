@@ -156,6 +156,8 @@ class Report(Struct, frozen=True, kw_only=True):
     known."""
     leaving: bool = False
     """The administrator has asked for this unit to go."""
+    handover: str = ""
+    """What a unit that is to go still has to hand over, or waits for, in one line."""
 
 
 class Group(Struct, frozen=True, kw_only=True):

@@ -14,9 +14,11 @@ from msgspec import Struct, field
 
 from rolecall.core.binary import Binary
 from rolecall.core.charm import Charm
+from rolecall.core.drain import Drain
+from rolecall.core.entries import Entries
 from rolecall.core.model import Choices, Deployment, ObjectStore, Problem
 from rolecall.core.roles import Line
-from rolecall.core.routes import Check, Listener, Port, Ring, Route, Verb
+from rolecall.core.routes import Check, Listener, Port, Ring, Route
 from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
@@ -129,6 +131,8 @@ class Product(Struct, frozen=True, kw_only=True):
     """What only this product can find wrong with a blueprint."""
     check: Callable[[str, int], Check]
     """(marker, now in ns) to the check that writes and reads that marker."""
+    entries: Entries | None = None
+    """How a load is written that all of can be read back; None: only `check` can be asked for."""
     arguments: tuple[str, ...] = ()
     """Command line after the executable; `{config}` and `{targets}` are filled in."""
     verify: tuple[str, ...] = ()
@@ -158,8 +162,8 @@ class Product(Struct, frozen=True, kw_only=True):
     a unit of the second that nobody dials is spare, because it could only keep its requests waiting. A unit
     of both dials itself."""
     rings: tuple[Ring, ...] = ()
-    flush: tuple[Verb, ...] = ()
-    """Calls that make a leaving unit hand over what it holds, in order."""
+    drains: tuple[Drain, ...] = ()
+    """How units that keep something hand it over; the first that has one of a unit's roles is its own."""
     intakes: tuple[Intake, ...] = ()
     """What it takes in from others; the first is what it is for."""
     tracing: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -12,7 +12,8 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import identity
+from rolecall.core import drain, identity
+from rolecall.core.drain import Course, Handover, Sight
 from rolecall.core.fragments import UNIT
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
@@ -65,6 +66,10 @@ class Observed(Struct, frozen=True, kw_only=True):
     document: Document | None = None
     credentials: Credentials | None = None
     process: Process = field(default_factory=Process)
+    sight: Sight = field(default_factory=lambda: Sight(now_s=0.0))
+    """What the host sees of a unit's drain, as far as it looked."""
+    handover: Handover = Handover()
+    """What the host remembers of a unit's drain."""
 
 
 class Desired(Struct, frozen=True, kw_only=True):
@@ -74,26 +79,38 @@ class Desired(Struct, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     process: ProcessSpec | None = None
     """How its process should run; None: it shouldn't."""
-    flush: tuple[Verb, ...] = ()
-    """Calls to make before the process is stopped for good."""
+    ask: tuple[Verb, ...] = ()
+    """Calls to make to the process."""
+    handover: Handover = Handover()
+    """What to remember of a drain; `then` instead, when all calls were answered well."""
+    then: Handover = Handover()
 
 
 def decide(product: Product, observed: Observed) -> Desired:
     """Decide one cycle of a worker."""
-    document, process = observed.document, observed.process
-    if document is None:
-        return _gone(observed) if observed.dismissed else _unchanged(observed)
-    refusal = _refused_document(product, document)
-    if refusal:
+    document = observed.document
+    refusal = _refused_document(product, document) if document is not None else ""
+    if document is None or refusal:
+        if observed.dismissed:
+            return _leaving(product, product.lines[0], replace(observed, document=None), None)
         return _unchanged(replace(observed, document=None), refusal)
     line = product.line(document.line)
     wanted = _spec(product, line, observed, document)
     if _may_leave(observed, document, wanted):
-        roles = set(line.expand(observed.roles))
-        return Desired(
-            report=_report(observed, ""),
-            flush=tuple(verb for verb in product.flush if roles & set(verb.roles)) if process.ready else (),
-        )
+        return _leaving(product, line, observed, wanted)
+    desired = _staying(product, line, observed, document, wanted)
+    if observed.handover == Handover():
+        return desired
+    step = drain.take_back(
+        drain.of(product.drains, line.expand(observed.roles)), _sight(observed), observed.handover
+    )
+    return replace(desired, ask=step.ask, handover=step.handover, then=step.then)
+
+
+def _staying(
+    product: Product, line: Line, observed: Observed, document: Document, wanted: ProcessSpec
+) -> Desired:
+    """Decide for a unit that is to run."""
     refusals = [str(one) for one in problems_of(line, product.name, observed.unit, observed.roles)]
     if observed.keyless:
         refusals.append(_KEYLESS)
@@ -102,9 +119,35 @@ def decide(product: Product, observed: Observed) -> Desired:
     return _following(observed, document, wanted)
 
 
-def _gone(observed: Observed) -> Desired:
-    """End without a document: there is nobody left to hand anything over to."""
-    return Desired(report=_report(observed, ""))
+def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSpec | None) -> Desired:
+    """Decide for a unit that has leave to go; without a document there is nothing to start it with."""
+    spec, process = observed.process.spec, observed.process
+    way = drain.of(product.drains, line.expand(observed.roles))
+    step = drain.advance(way, _sight(observed), observed.handover)
+    running = _running(spec, wanted) if wanted is not None else spec.identity if spec else ""
+    report = replace(
+        _report(observed, running),
+        phase=Phase.DRAINED if step.course is Course.DONE else Phase.DRAINING,
+        handover=step.waits,
+    )
+    desired = Desired(report=report, ask=step.ask, handover=step.handover, then=step.then)
+    if step.course in {Course.END, Course.DONE}:
+        return desired
+    # One that isn't ready may need the newest config to become so.
+    starts = step.course is Course.START or not process.ready
+    if not starts or wanted is None or observed.document is None:
+        return replace(desired, process=spec)
+    files = (
+        File(path=observed.paths.config, content=observed.document.config),
+        *_live_files(observed, observed.document),
+    )
+    return replace(desired, process=wanted, files=files)
+
+
+def _sight(observed: Observed) -> Sight:
+    process = observed.process
+    ending = process.running and process.spec is None
+    return replace(observed.sight, alive=process.running, ready=process.ready, ending=ending)
 
 
 def _unchanged(observed: Observed, problem: str = "") -> Desired:
@@ -231,7 +274,7 @@ def _report(observed: Observed, running: str, problem: str = "") -> Report:
     process = observed.process
     runs = running if process.running else ""
     if observed.leaving or observed.dismissed:
-        phase = Phase.DRAINING if process.running else Phase.DRAINED
+        phase = Phase.DRAINING
     else:
         phase = Phase.RUNNING if process.ready else Phase.STARTING
     return Report(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from rolecall import engine
-from rolecall.core import changes, coordinator, worker
+from rolecall.core import changes, coordinator, forget, worker
 from rolecall.core import telemetry as core_telemetry
 from rolecall.core.model import (
     Deployment,
@@ -21,16 +22,24 @@ from rolecall.core.model import (
 from rolecall.core.rings import members_of
 from rolecall.core.routes import Ring
 from rolecall.local import home as disk
-from rolecall.local import processes, register
+from rolecall.local import processes, register, stored
 from rolecall.local.coordinator import CoordinatorHost, restarts
 from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
+from rolecall.local.s3 import S3Target
 from rolecall.local.supervisor import Supervisor
 from rolecall.local.telemetry import WatchHost, view
 from rolecall.local.tools import Tools
-from rolecall.local.worker import Place, WorkerHost, World, decoded_document, ready_url
+from rolecall.local.worker import (
+    Place,
+    WorkerHost,
+    World,
+    decoded_document,
+    decoded_report,
+    ready_url,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,7 @@ class Cycle:
             and not self.busy
             and not self.decision.rollout.remaining
             and not self.decision.desired.candidate
+            and not any(problem.code == forget.LINGERS for problem in self.decision.verdict.problems)
             and all(unit.ready or unit.id in self.decision.spare for unit in self.decision.cluster.units)
         )
 
@@ -174,6 +184,21 @@ class LocalCluster:
                 found[ring.path] = self.ring(ring, seer.address)
         return found
 
+    def _pages(self, places: Sequence[Place], reports: Mapping[str, Report]) -> tuple[forget.Page, ...]:
+        """Look at the rings once every unit is ready: before that, a member may just be on its way."""
+        staying = [place for place in places if not place.leaving]
+        if not all(place.unit in reports and reports[place.unit].ready for place in staying):
+            return ()
+        product = self.spec.product
+        line = product.line(self.spec.settings.text("line"))
+        found: list[forget.Page] = []
+        for ring in product.rings:
+            seer = next((one for one in staying if ring.role in line.expand(one.roles)), None)
+            if seer is not None and (not ring.lines or line.name in ring.lines):
+                members = self.ring(ring, seer.address)
+                found.append(forget.Page(ring=ring, address=seer.address, members=members))
+        return tuple(found)
+
     def ring(self, ring: Ring, address: str) -> dict[str, str]:
         """Ask the unit at `address` who the members of a ring are: member to state."""
         answer = self.asker.ask(f"http://{address}:{self.spec.product.port('http')}{ring.path}")
@@ -184,6 +209,11 @@ class LocalCluster:
             place.unit: worker.decide(self.spec.product, self._worker(place, world).observe()).report
             for place in places
         }
+
+    def _told(self, places: Sequence[Place]) -> dict[str, Report]:
+        """Read what the units last said of themselves."""
+        found = {place.unit: decoded_report(self.home, place.unit) for place in places}
+        return {unit: report for unit, report in found.items() if report is not None}
 
     def _tell(self, place: Place, world: World) -> tuple[changes.Action, ...]:
         host = self._worker(place, world)
@@ -232,8 +262,15 @@ class LocalCluster:
             binary=str(self.tools.product),
             supervisor=self.supervisor,
             asker=self.asker,
+            store=self._bucket(),
             world=world,
         )
+
+    def _bucket(self) -> S3Target | Path | None:
+        store, keys = self.store, self.spec.credentials
+        if isinstance(store, Directory):
+            return Path(store.path)
+        return stored.bucket(store, keys) if keys else None
 
     def _watch(self, places: tuple[Place, ...], world: World) -> WatchHost:
         return WatchHost(view=self._view(places), supervisor=self.supervisor, busy=world.busy)
@@ -264,6 +301,8 @@ class LocalCluster:
             binary=str(self.tools.product),
             gateway=self.gateway,
             reports=reports,
+            asker=self.asker,
+            pages=self._pages(places, self._told(places) if reports is None else reports),
             telemetry=self.spec.telemetry,
             problems=core_telemetry.judge(self._view(places)),
         )

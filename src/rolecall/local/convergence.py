@@ -6,11 +6,11 @@ Several clusters take turns in one thread: while one waits for its units, anothe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolecall.core import changes
-from rolecall.core.model import Problem, Severity, Verdict, verdict_of
+from rolecall.core.model import Problem, Severity, Unit, Verdict, verdict_of
 from rolecall.local import logs, preflight
 from rolecall.local.cluster import Cycle, LocalCluster
 
@@ -98,6 +98,7 @@ class Told:
     say: Say
     ready: set[str] = field(default_factory=set[str])
     held: set[str] = field(default_factory=set[str])
+    waits: dict[str, str] = field(default_factory=dict[str, str])
     waited: float = field(default_factory=time.monotonic)
 
     def tell(self, cycle: Cycle) -> None:
@@ -111,14 +112,27 @@ class Told:
         for name in sorted(set(cycle.decision.rollout.held) - self.held):
             self._say(f"{name} leaves the gateway")
         self.held = set(cycle.decision.rollout.held)
+        self._tell_drains(units)
         now_ready = {name for name, unit in units.items() if unit.ready}
         for name in sorted(now_ready - self.ready):
             self._say(f"{name} is ready at {units[name].address}")
         self.ready = now_ready
         if time.monotonic() - self.waited > 5:
-            waiting = [f"{n} ({u.report.problem or 'starting'})" for n, u in units.items() if not u.ready]
+            waiting = [
+                f"{n} ({u.report.handover or u.report.problem or 'starting'})"
+                for n, u in units.items()
+                if not u.ready
+            ]
             if waiting:
                 self._say(f"waiting for {', '.join(waiting)}")
+
+    def _tell_drains(self, units: Mapping[str, Unit]) -> None:
+        """Say what units that are to go wait for, each time that it is something else."""
+        waits = {name: unit.report.handover for name, unit in units.items() if unit.report.handover}
+        for name in sorted(waits):
+            if waits[name] != self.waits.get(name):
+                self._say(f"{name}: {waits[name]}")
+        self.waits = waits
 
     def _say(self, text: str) -> None:
         self.waited = time.monotonic()

@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rolecall.core import changes, coordinator, trial, wire
+from rolecall.core import changes, coordinator, forget, trial, wire
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report, Telemetry
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
+from rolecall.local.readiness import Asker
 from rolecall.local.worker import Place, decoded_document, decoded_report
 
 _REMEMBERED = 50
+_FORGET_S = 15.0
+"""How long a ring may take to answer: it tries for nine seconds to change what isn't there any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class CoordinatorHost:
     home: Home
     binary: str
     gateway: LocalGateway
+    asker: Asker
+    pages: tuple[forget.Page, ...] = ()
+    """What ready units say of their rings."""
     reports: Mapping[str, Report] | None = None
     """Reports to use instead of the published ones, for a look that changes nothing."""
     problems: tuple[Problem, ...] = ()
@@ -57,6 +63,7 @@ class CoordinatorHost:
             telemetry=self.telemetry,
             published=decoded_document(self.home),
             verified=verdicts(self.home),
+            pages=self.pages,
             problems=self.problems,
         )
 
@@ -89,6 +96,9 @@ class CoordinatorHost:
                 self._remember(digest, verify(self.product, self.binary, config))
             case changes.PublishDocument(document):
                 disk.write_json(self.home.document, wire.encode(document))
+            case changes.ForgetMember(one):
+                url = f"http://{one.address}:{self.product.port('http')}{one.path}"
+                self.asker.ask(url, method="POST", form=one.body, timeout_s=_FORGET_S)
             case _:
                 raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
 

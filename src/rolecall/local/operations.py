@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from rolecall import roundtrip
-from rolecall.core.model import Phase, Verdict
+from rolecall.core.model import Phase, Report, Verdict
 from rolecall.core.routes import Answer, Call
 from rolecall.core.telemetry import AGENTS
+from rolecall.local import farewell, preflight, processes
 from rolecall.local import home as disk
-from rolecall.local import preflight, processes
 from rolecall.local.cluster import LocalCluster
 from rolecall.local.convergence import Course, Outcome, Say, Told, converge
 from rolecall.local.supervisor import GATEWAY
@@ -39,20 +39,30 @@ def up_all(
     *,
     timeout_s: float = 300.0,
     least_free_bytes: int = preflight.LEAST_FREE_BYTES,
+    forced: bool = False,
 ) -> tuple[Outcome, ...]:
     """Bring several clusters up at once, each with what is told its progress: one waits while another works.
 
-    What keeps one of them from coming up keeps no other.
+    What keeps one of them from coming up keeps no other. With `forced`, units that are to go don't wait until
+    what they hold can be read without them.
     """
     began = time.monotonic()
     with ExitStack() as locks:
         for cluster, _ in clusters:
             locks.enter_context(disk.exclusive(cluster.home.root))
+        for cluster, _ in clusters if forced else ():
+            for unit in leavers(cluster):
+                farewell.force(cluster.home, unit)
         courses = [Course(cluster=cluster, told=Told(say=say)) for cluster, say in clusters]
         for course in courses:
             course.prepare(least_free_bytes)
         converge([course for course in courses if not course.blocking], timeout_s)
     return tuple(course.outcome(began, timeout_s) for course in courses)
+
+
+def leavers(cluster: LocalCluster) -> tuple[str, ...]:
+    """List the units that are to go."""
+    return tuple(place.unit for place in cluster.places() if place.leaving)
 
 
 def down(cluster: LocalCluster, *, say: Say, purge: bool = False) -> int:
@@ -169,7 +179,7 @@ def status(cluster: LocalCluster) -> Status:
             pid=running[place.unit].pid if place.unit in running else 0,
             started=running[place.unit].started if place.unit in running else 0,
             in_gateway=place.unit in serving and GATEWAY in running,
-            problem=reports[place.unit].report.problem if place.unit in reports else "",
+            problem=_trouble(reports[place.unit].report) if place.unit in reports else "",
         )
         for place in places
     )
@@ -188,6 +198,11 @@ def status(cluster: LocalCluster) -> Status:
         store=cluster.store_text(),
         rings=cluster.rings([unit for unit in decision.cluster.units if unit.ready]),
     )
+
+
+def _trouble(report: Report) -> str:
+    """Say why a unit isn't ready, or what keeps one that is to go."""
+    return report.handover or report.problem
 
 
 def _phase(runs: bool, phase: Phase | None) -> str:

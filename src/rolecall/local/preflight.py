@@ -7,10 +7,9 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from rolecall.core.model import S3, Credentials, Problem
-from rolecall.local import probe, processes
+from rolecall.core.model import S3, Problem
+from rolecall.local import probe, processes, stored
 from rolecall.local.cluster import LocalCluster
-from rolecall.local.s3 import S3Target
 from rolecall.local.supervisor import GATEWAY
 
 LEAST_FREE_BYTES = 2**30
@@ -104,7 +103,7 @@ def examine_store(cluster: LocalCluster) -> tuple[Problem, ...]:
     store, credentials = cluster.spec.store, cluster.spec.credentials
     if not isinstance(store, S3) or credentials is None:
         return ()
-    result = probe.probe(_target(store, credentials), create_bucket=cluster.spec.create_bucket)
+    result = probe.probe(stored.bucket(store, credentials), create_bucket=cluster.spec.create_bucket)
     if result.ok:
         return ()
     return (
@@ -119,16 +118,4 @@ def examine_store(cluster: LocalCluster) -> tuple[Problem, ...]:
                 ("cause", str(result.cause or "")),
             ),
         ),
-    )
-
-
-def _target(store: S3, credentials: Credentials) -> S3Target:
-    return S3Target(
-        endpoint=store.endpoint,
-        bucket=store.bucket,
-        region=store.region,
-        access_key=credentials.access_key.reveal(),
-        secret_key=credentials.secret_key.reveal(),
-        ca=store.ca,
-        path_style=store.path_style,
     )

@@ -30,11 +30,14 @@ class Asker:
         """Close the client."""
         self._client.close()
 
-    def ask(self, url: str, *, method: str = "GET", timeout_s: float = _ANSWER_S) -> Answer:
-        """Make one request; a connection that fails is an answer with status 0."""
+    def ask(self, url: str, *, method: str = "GET", form: str = "", timeout_s: float = _ANSWER_S) -> Answer:
+        """Make one request, with a form's fields if there are any; one that fails has status 0."""
+        headers = {"Accept": "application/json"}
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         try:
             response = self._client.request(
-                method, url, timeout=timeout_s, headers={"Accept": "application/json"}
+                method, url, timeout=timeout_s, headers=headers, content=form or None
             )
         except httpx2.HTTPError as error:
             return Answer(0, type(error).__name__)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from rolecall.core.model import Credentials, Group, Secret
+from rolecall.local import farewell
 from rolecall.local import home as disk
 from rolecall.local.addresses import plan_addresses
 from rolecall.local.home import Home
@@ -70,6 +71,7 @@ def release(home: Home, unit: str) -> None:
     identity = identity_of(home)
     identity.addresses.pop(unit, None)
     remember(home, identity)
+    farewell.forget(home, unit)
     home.report(unit).unlink(missing_ok=True)
 
 

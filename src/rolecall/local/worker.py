@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +10,18 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
-from rolecall.core import changes, rings, wire, worker
+from rolecall.core import changes, drain, rings, wire, worker
+from rolecall.core.drain import Sight
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
+from rolecall.local import farewell, logs, processes
 from rolecall.local import home as disk
-from rolecall.local import logs, processes
 from rolecall.local.home import Home
 from rolecall.local.processes import Running
 from rolecall.local.readiness import Asker
+from rolecall.local.s3 import S3Target
 from rolecall.local.supervisor import Supervisor
-
-_FLUSH_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class WorkerHost:
     binary: str
     supervisor: Supervisor
     asker: Asker
+    store: S3Target | Path | None
+    """The bucket, or the folder that stands in for one; None: its keys aren't known."""
     world: World
 
     def observe(self) -> worker.Observed:
@@ -87,7 +90,28 @@ class WorkerHost:
             document=self.world.document,
             credentials=self.world.credentials,
             process=self._process(),
+            sight=self._sight(),
+            handover=farewell.handover_of(self.home, place.unit),
         )
+
+    @property
+    def _base(self) -> str:
+        """Where the unit's process answers."""
+        return ready_url(self.product, self.place.address).removesuffix(self.product.ready)
+
+    def _sight(self) -> Sight:
+        unit = self.place.unit
+        if not self.place.leaving:
+            return Sight(now_s=time.time())
+        line = self.product.line(self.world.document.line if self.world.document else "")
+        vantage = farewell.Vantage(
+            home=self.home,
+            asker=self.asker,
+            base=self._base,
+            drain=drain.of(self.product.drains, line.expand(self.place.roles)),
+            store=self.store,
+        )
+        return vantage.sight(unit, runs=unit in self.world.running or unit in self.world.busy)
 
     def diff(self, observed: worker.Observed, desired: worker.Desired) -> tuple[changes.Action, ...]:
         """Compare the unit with what it should be."""
@@ -97,12 +121,13 @@ class WorkerHost:
             files=self._contents(desired),
             process=observed.process,
             report=decoded_report(self.home, observed.unit),
+            handover=observed.handover,
         )
         actions = changes.diff_worker(state, desired)
         if observed.unit not in self.world.busy:
             return actions
         # What it was last asked for has not come about yet; the next look decides anew.
-        later = changes.StartProcess | changes.RestartProcess | changes.StopProcess | changes.CallUnit
+        later = changes.StartProcess | changes.RestartProcess | changes.StopProcess | changes.AskUnit
         return tuple(action for action in actions if not isinstance(action, later))
 
     def apply(self, action: changes.Action) -> None:
@@ -115,9 +140,12 @@ class WorkerHost:
             case changes.StopProcess(name):
                 self.supervisor.stop(name)
                 self._spec_file.unlink(missing_ok=True)
-            case changes.CallUnit(address, verb):
-                url = f"http://{address}:{self.product.port('http')}{verb.path}"
-                self.asker.ask(url, method=verb.method, timeout_s=_FLUSH_S)
+            case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
+                refused = farewell.ask(self.asker, self._base, verbs)
+                kept = structs.replace(otherwise, refused=refused) if refused else then
+                farewell.keep(self.home, self.place.unit, kept)
+            case changes.KeepHandover(handover):
+                farewell.keep(self.home, self.place.unit, handover)
             case changes.PublishReport(unit, report):
                 disk.write_json(self.home.report(unit), wire.encode(report))
             case _:
@@ -167,7 +195,7 @@ class WorkerHost:
         own = ready_url(self.product, self.place.address)
         member = rings.Member(
             unit=self.place.unit,
-            base=own.removesuffix(self.product.ready),
+            base=self._base,
             others=tuple(
                 url.removesuffix(self.product.ready)
                 for url, answer in self.world.answers.items()

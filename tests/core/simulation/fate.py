@@ -65,6 +65,7 @@ class Fate:
     def step(self) -> None:
         """Do one thing."""
         world, random = self.world, self.random
+        world.pass_time(1)
         kind = random.choices(("visit", "coordinate", "gateway", "event"), (24, 12, 6, 1))[0]
         self.history.append(kind)
         if kind == "coordinate":
@@ -121,6 +122,7 @@ class Fate:
             self.crash,
             self.upgrade,
             self.restart,
+            self.lose_store,
         )
         return self.random.choice(events)()
 
@@ -202,6 +204,11 @@ class Fate:
         self.world.restarts = {**self.world.restarts, unit: self.world.restarts.get(unit, 0) + 1}
         return f"restart {unit}"
 
+    def lose_store(self) -> str:
+        """Lose the object store for a while, or find it again."""
+        self.world.store_down = not self.world.store_down
+        return f"store down: {self.world.store_down}"
+
     def _next(self) -> int:
         self.number += 1
         return self.number
@@ -214,6 +221,7 @@ class Fate:
     def calm(self) -> None:
         """End all trouble: a good config, nothing refused, a unit for every group."""
         self.world.refused = ()
+        self.world.store_down = False
         self._set(self.good)
         for name, group in sorted(self.world.groups.items()):
             if not group.units:
@@ -222,7 +230,8 @@ class Fate:
     def settle(self) -> None:
         """Let everybody work in turn until nothing is left to do, in a bounded number of rounds."""
         empty = not all(group.units for group in self.world.groups.values())
-        if self.raw != self.good or self.world.refused or empty:  # There is trouble, so nothing has to rest.
+        trouble = self.raw != self.good or self.world.refused or self.world.store_down
+        if trouble or empty:  # There is trouble, so nothing has to rest.
             return
         bound = 40 + 16 * len(self.world.machines)
         for _ in range(bound):
@@ -251,7 +260,12 @@ class Fate:
         for number in range(len(world.gateways)):
             world.settle_gateway(number)
         world.judge()
-        return done or before != self._look() or not all(machine.ready for machine in world.machines.values())
+        world.pass_time(5)
+        return (
+            done
+            or before != self._look()
+            or not all(machine.ready and not machine.leaving for machine in world.machines.values())
+        )
 
     def _look(self) -> tuple[object, ...]:
         world = self.world

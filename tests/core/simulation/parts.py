@@ -8,8 +8,10 @@ from typing import cast
 from msgspec.structs import replace
 
 from rolecall.core import identity, worker
+from rolecall.core.drain import Disk, Drain, Handover, Sight
 from rolecall.core.model import Document, ProcessSpec, Report
 from rolecall.core.product import Blueprint, Product
+from rolecall.core.routes import Verb
 from rolecall.core.tree import Tree
 
 STARTING, READY, UNWELL, DEAD = "starting", "ready", "unwell", "dead"
@@ -26,6 +28,30 @@ def lean(product: Product) -> Product:
         read_by={},
         protected={},
     )
+
+
+READABLE_S = 10
+"""How long readers take to find what was put into the object store."""
+_ASK = Verb(method="POST", path="/hand-over", roles=())
+UNDO = Verb(method="DELETE", path="/hand-over", roles=())
+
+
+def lean_drain(drain: Drain) -> Drain:
+    """Return how units drain here: what they are asked, and what they say that they hold."""
+    return Drain(
+        roles=drain.roles,
+        ask=(_ASK,),
+        undo=(UNDO,),
+        held={"held": "{count} writes are left"} if drain.held else {},
+        found_s=READABLE_S if drain.held else 0,
+        kept_s=READABLE_S,
+        data=("data/",),
+        leftovers=_unsent,
+    )
+
+
+def _unsent(disk: Disk) -> tuple[str, ...]:
+    return tuple(path for path in disk.sizes if path.startswith("unsent/"))
 
 
 def _lean_config(blueprint: Blueprint) -> Tree:
@@ -61,6 +87,15 @@ class Machine:
     read: str = ""
     """The config that its process read when it started."""
     report: Report | None = None
+    handover: Handover = field(default_factory=Handover)
+    drain: Drain | None = None
+    born_s: float = 0.0
+    asked: bool = False
+    """Whether it hands over at its end, and takes no writes if it can help it."""
+    holds: set[int] = field(default_factory=set[int])
+    """Writes that nobody else has, in its memory and on its disk."""
+    wrote: set[int] = field(default_factory=set[int])
+    """Writes that it ever took."""
     asked_to_stop: bool = False
     """Whether a ready process was asked to stop, and none has been ready since."""
 
@@ -74,15 +109,36 @@ class Machine:
         running = self.spec is not None and self.state != DEAD
         return worker.Process(spec=self.spec, running=running, ready=self.ready)
 
-    def observe(self) -> worker.Observed:
+    def observe(self, now_s: float) -> worker.Observed:
         """Return all that the worker's decision depends on."""
+        process = self.process()
+        lines = (f"process_start_time_seconds {self.born_s}", f"held {len(self.holds)}")
+        files = {f"unsent/{write}": 1 for write in self.holds} | ({"data/wal": 1} if self.wrote else {})
+        sight = Sight(
+            now_s=now_s,
+            metrics="\n".join(lines) if process.ready else "",
+            disk=Disk(sizes={} if process.running else files),
+        )
         return replace(
-            self.seen, paths=self.paths, leaving=self.leaving, document=self.document, process=self.process()
+            self.seen,
+            paths=self.paths,
+            leaving=self.leaving,
+            document=self.document,
+            process=process,
+            sight=sight,
+            handover=self.handover,
         )
 
-    def start(self, spec: ProcessSpec) -> None:
-        """Start the process: it reads the config that lies there now."""
-        self.spec, self.state = spec, STARTING
+    def write(self, number: int) -> None:
+        """Take a write, if it does and keeps any."""
+        quiet = self.asked and self.drain is not None and bool(self.drain.held)
+        if self.ready and self.drain is not None and not quiet:
+            self.holds.add(number)
+            self.wrote.add(number)
+
+    def start(self, spec: ProcessSpec, now_s: float) -> None:
+        """Start the process: it reads the config that lies there now, and what it had on its disk."""
+        self.spec, self.state, self.born_s, self.asked = spec, STARTING, now_s, False
         self.read = self.files.get(self.paths.config, "")
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rolecall.core import changes, coordinator, worker
+from rolecall.core import changes, coordinator, drain, worker
 from rolecall.core.model import Document, Group, Phase, Problem, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.testing import DEPLOYMENT, a_worker, observed, settings_of, the_front
-from simulation.parts import DEAD, READY, UNWELL, Gateway, Machine
+from simulation.parts import DEAD, READABLE_S, READY, UNDO, UNWELL, Gateway, Machine, lean_drain
 
 _BAD_FOR = re.compile(r"bad_for: (\S+)")
 
@@ -27,7 +27,7 @@ class World:
 
     def __init__(self, product: Product, groups: tuple[Group, ...], gateways: int = 2) -> None:
         """Make a world in which nothing runs yet."""
-        self.product = product
+        self.product = replace(product, drains=tuple(lean_drain(one) for one in product.drains))
         self.line = product.lines[0]
         self.groups = {group.name: group for group in groups}
         self.settings = settings_of(product)
@@ -45,6 +45,11 @@ class World:
         """Bad config to the units that were ready and were made to restart into it."""
         self.numbers: dict[str, int] = {}
         self.cycles = 0
+        self.now_s = 1000.0
+        self.writes = 0
+        self.stored: dict[int, float] = {}
+        """Write to when it got into the object store."""
+        self.store_down = False
         for group in groups:
             for _ in range(group.units):
                 self.join(group.name)
@@ -63,7 +68,12 @@ class World:
         roles = self.groups[group].roles
         seen = a_worker(unit, roles)
         self.machines[unit] = Machine(
-            unit=unit, group=group, expanded=self.line.expand(roles), seen=seen, paths=seen.paths
+            unit=unit,
+            group=group,
+            expanded=self.line.expand(roles),
+            seen=seen,
+            paths=seen.paths,
+            drain=drain.of(self.product.drains, self.line.expand(roles)),
         )
         self._count(group)
         return unit
@@ -102,7 +112,7 @@ class World:
         """Start a dead process again, as a supervisor does on its own."""
         machine = self.machines[unit]
         if machine.spec is not None and machine.state == DEAD:
-            machine.start(machine.spec)
+            machine.start(machine.spec, self.now_s)
 
     def progress(self, unit: str) -> None:
         """Let a process become ready, if it can with what it read."""
@@ -110,6 +120,8 @@ class World:
         if machine.spec is None or machine.state == DEAD:
             return
         machine.state = UNWELL if self.bad_for(machine, machine.read) else READY
+        self.writes += 1
+        machine.write(self.writes)
         machine.asked_to_stop = machine.asked_to_stop and machine.state != READY
 
     def bad_for(self, machine: Machine, config: str) -> bool:
@@ -137,8 +149,20 @@ class World:
         machine = self.machines[unit]
         gone = machine.leaving and machine.report is not None and machine.report.phase is Phase.DRAINED
         if gone and machine.spec is None:
+            self._judge_release(machine)
             self.vanish(unit)
         return gone
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now_s += seconds
+
+    def _store(self, machine: Machine) -> bool:
+        """Put what a unit holds into the object store, if it can be reached; say whether it could."""
+        if not self.store_down:
+            self.stored.update(dict.fromkeys(machine.holds, self.now_s))
+            machine.holds.clear()
+        return not self.store_down
 
     # One cycle of a coordinator or a worker.
 
@@ -195,13 +219,14 @@ class World:
     def work(self, unit: str, stop_after: int | None = None) -> tuple[changes.Action, ...]:
         """Run one cycle of a worker; it may be ended after a number of actions."""
         machine = self.machines[unit]
-        seen = machine.observe()
+        seen = machine.observe(self.now_s)
         state = changes.WorkerState(
             unit=unit,
             address=seen.address,
             files=machine.files,
             process=seen.process,
             report=machine.report,
+            handover=machine.handover,
         )
         actions = changes.diff_worker(state, worker.decide(self.product, seen))
         for action in actions[: _cut(actions, stop_after)]:
@@ -214,19 +239,32 @@ class World:
                 machine.files[file.path] = file.content
             case changes.StartProcess(spec):
                 assert machine.spec is None or machine.state == DEAD
-                machine.start(spec)
+                machine.start(spec, self.now_s)
             case changes.RestartProcess(spec):
                 self._judge_restart(machine, spec)
-                machine.start(spec)
+                machine.start(spec, self.now_s)
             case changes.StopProcess(_):
                 self._judge_stop(machine)
+                if machine.ready and machine.asked:
+                    self._store(machine)
                 machine.spec, machine.state = None, DEAD
+            case changes.AskUnit() | changes.KeepHandover():
+                self._apply_drain(machine, action)
             case changes.PublishReport(_, report):
                 machine.report = report
-            case changes.CallUnit():
-                assert machine.ready
             case _:
                 raise TypeError(f"cannot apply {action!r}: it isn't a worker's")
+
+    def _apply_drain(self, machine: Machine, action: changes.AskUnit | changes.KeepHandover) -> None:
+        match action:
+            case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
+                assert machine.ready
+                back = UNDO in verbs
+                went = back or self._store(machine)
+                machine.asked = machine.asked if not went else not back
+                machine.handover = then if went else replace(otherwise, refused="the store is down")
+            case changes.KeepHandover(handover):
+                machine.handover = handover
 
     def settle(self) -> list[tuple[str, changes.Action]]:
         """Let everybody act in turn, with nothing late, until nothing is left; return who did what."""
@@ -243,7 +281,8 @@ class World:
                 self.release(unit)
             for number in range(len(self.gateways)):
                 self.settle_gateway(number)
-            if not now:
+            self.pass_time(5)
+            if not now and not any(machine.leaving for machine in self.machines.values()):
                 return done
             done.extend(now)
         raise AssertionError(f"no rest: {done[-5:]}")
@@ -262,6 +301,12 @@ class World:
             reached = self.reached.setdefault(config, set())
             reached.add(machine.unit)
             assert len(reached) == 1, f"G4: a config that the first unit fell over reached {sorted(reached)}"
+
+    def _judge_release(self, machine: Machine) -> None:
+        assert not machine.holds, f"G6: {machine.unit} goes, and alone holds {sorted(machine.holds)}"
+        for write in machine.wrote:
+            since_s = self.now_s - self.stored[write]
+            assert since_s >= READABLE_S, f"G6: {machine.unit} goes, and {write} is found by nobody yet"
 
     def _judge_stop(self, machine: Machine) -> None:
         """Judge that a process is asked to stop: nothing is said of one that isn't ready."""

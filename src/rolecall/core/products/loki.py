@@ -7,11 +7,15 @@ and, where said, `pkg/loki` of v3.7.6.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
+from rolecall.core.drain import Disk, Drain
+from rolecall.core.entries import MOST, Entries, Entry, Window
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Joint, Keeps, Line, MetaRole, Role
@@ -174,7 +178,9 @@ def _config(blueprint: Blueprint) -> Tree:
         "ingester": {
             # Long enough for the others to hear by gossip that this one is back.
             "lifecycler": _lifecycler("5s"),
-            "wal": {"dir": f"{fragments.DATA}/wal", "flush_on_shutdown": True},
+            # One that restarts reads its log back and answers for all of it again; only one that leaves
+            # hands over, when it is asked to.
+            "wal": {"dir": f"{fragments.DATA}/wal", "flush_on_shutdown": False},
         },
         # `read` follows this setting while `backend` always uses a ring (modules_test.go): say ring to both.
         # No other target has an index gateway; where all are missing, readers read the index themselves.
@@ -218,6 +224,47 @@ def _runtime(blueprint: Blueprint) -> Tree:
     return {"overrides": {_TENANT: _limits(blueprint)}}
 
 
+_BUILT = "index/multitenant/"
+"""Where a writer keeps the index files that it has built."""
+
+
+def _leftovers(disk: Disk) -> tuple[str, ...]:
+    """List what shows that a writer's end wasn't a whole one.
+
+    At a clean end it takes its marker away (pkg/ingester/ingester.go, stopping), and builds the index files
+    that it uploads from its index log (tsdb/head_manager.go).
+    """
+    return tuple(
+        path
+        for path, size in sorted(disk.sizes.items())
+        if path == "shutdown-requested.txt" or (size and path.startswith("index/wal/"))
+    )
+
+
+def _indexes(disk: Disk) -> tuple[str, ...]:
+    """Name the index files in the object store by those that a writer has built: they are uploaded zipped."""
+    built = (path.removeprefix(_BUILT) for path in disk.sizes if path.startswith(_BUILT))
+    return tuple(f"index/{name}.gz" for name in sorted(built) if name.endswith(".tsdb"))
+
+
+# A writer can't be kept from taking writes, and uploads its index at its end only. It doesn't end before it
+# has flushed. Readers look for new index files every ten seconds, in a list that may be a minute old
+# (pkg/storage/stores/shipper/indexshipper/storage/cached_client.go).
+_DRAIN = Drain(
+    roles=("write",),
+    ask=(
+        Verb(method="POST", path="/ingester/prepare_shutdown", roles=("write",)),
+        Verb(method="POST", path="/flush", roles=("write",)),
+    ),
+    undo=(Verb(method="DELETE", path="/ingester/prepare_shutdown", roles=("write",)),),
+    kept_s=72,
+    data=("wal/", "index/wal/"),
+    leftovers=_leftovers,
+    stored=_indexes,
+    folder="data",
+)
+
+
 def _check(marker: str, now_ns: int) -> Check:
     line = json.dumps(
         {"streams": [{"stream": {"job": "rolecall-check"}, "values": [[str(now_ns), f"check {marker}"]]}]}
@@ -236,6 +283,33 @@ def _check(marker: str, now_ns: int) -> Check:
         ),
         expect=marker,
     )
+
+
+def _write(entry: Entry) -> Call:
+    """Write one line; streams are what is shared out between writers."""
+    labels = {"job": "rolecall-ledger", "run": entry.run, "series": str(entry.series)}
+    stream = {"stream": labels, "values": [[str(entry.at_ns), f"entry {entry.number}"]]}
+    return Call(
+        method="POST",
+        path="/loki/api/v1/push",
+        headers=(("Content-Type", "application/json"),),
+        body=json.dumps({"streams": [stream]}).encode(),
+    )
+
+
+def _read(window: Window) -> Call:
+    asked = {
+        "query": f'{{run="{window.run}"}}',
+        "start": window.start_s * 10**9,
+        "end": window.end_s * 10**9,
+        "limit": MOST,
+    }
+    return Call(method="GET", path=f"/loki/api/v1/query_range?{urlencode(asked)}")
+
+
+def _found(_: Window, answer: str) -> Mapping[int, int]:
+    streams = json.loads(answer)["data"]["result"]
+    return Counter(int(value[1].split()[1]) for stream in streams for value in stream["values"])
 
 
 _API = "/loki/api/v1"
@@ -413,6 +487,7 @@ LOKI = Product(
     config=_config,
     runtime=_runtime,
     check=_check,
+    entries=Entries(write=_write, read=_read, found=_found),
     arguments=("-config.file={config}", "-config.expand-env=true", "-target={targets}"),
     verify=("-config.file={config}", "-config.expand-env=true", "-verify-config"),
     # S3-compatible stores don't all know the SDK's newer default checksums.
@@ -444,15 +519,13 @@ LOKI = Product(
     peers=("backend",),
     rings=(
         Ring(role="write", path="/ring"),
+        Ring(role="write", path="/pattern/ring"),
         Ring(role="backend", path="/scheduler/ring"),
         Ring(role="backend", path="/compactor/ring"),
         Ring(role="backend", path="/indexgateway/ring"),
         Ring(role="backend", path="/ruler/ring"),
     ),
-    flush=(
-        Verb(method="POST", path="/ingester/prepare_shutdown", roles=("write",)),
-        Verb(method="POST", path="/flush", roles=("write",)),
-    ),
+    drains=(_DRAIN,),
     intakes=(Intake(signal=Signal.LOGS, path=f"{_API}/push"),),
     tracing=fragments.otlp_tracing(),
     datasource=Datasource(type="loki", data=_links),

@@ -7,14 +7,18 @@ said, grafana/mimir of 2026-04-23, which line 3.1 was cut from. Both lines run t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
-from rolecall.core import fragments, option_values
+from rolecall.core import fragments, option_values, shipper
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
+from rolecall.core.drain import Disk, Drain
+from rolecall.core.entries import Entries, Entry, Window
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Keeps, Line, MetaRole, Role
@@ -142,6 +146,38 @@ def _blocks(store: ObjectStore) -> Tree:
     }
 
 
+def _leftovers(disk: Disk) -> tuple[str, ...]:
+    """List the blocks that were never uploaded (pkg/ingester/shipper.go, the field `shipped`)."""
+    return shipper.unshipped(
+        disk, blocks=r"(tsdb/[^/]+/)([^/]+)/meta\.json", note="mimir.shipper.json", listed="shipped"
+    )
+
+
+# It takes no new series, and what it has is compacted and uploaded while it still answers for it; a flush
+# that fails is answered like one that works, so the metrics tell. The bucket index is renewed every 15 s,
+# and a querier looks for a new one once a minute, give or take a fifth of it (see `_blocks`).
+_DRAIN = Drain(
+    roles=("ingester",),
+    ask=(
+        Verb(method="POST", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),
+        Verb(method="POST", path="/ingester/prepare-shutdown", roles=("ingester",)),
+        Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),
+    ),
+    undo=(
+        Verb(method="DELETE", path="/ingester/prepare-shutdown", roles=("ingester",)),
+        Verb(method="DELETE", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),
+    ),
+    held={
+        "cortex_ingester_memory_series": "{count} series are in its memory",
+        "cortex_ingester_oldest_unshipped_block_timestamp_seconds": "a block isn't in the object store yet",
+    },
+    found_s=90,
+    data=("tsdb/",),
+    notes=("mimir.shipper.json",),
+    leftovers=_leftovers,
+)
+
+
 def _ring(**more: object) -> Tree:
     return {**fragments.ring(), **more}
 
@@ -263,6 +299,37 @@ def _check(marker: str, now_ns: int) -> Check:
         ),
         expect=marker,
     )
+
+
+def _write(entry: Entry) -> Call:
+    """Write one sample, whose value is the entry's number; series are what is shared out."""
+    labels = {"run": entry.run, "series": str(entry.series)}
+    attributes = [{"key": key, "value": {"stringValue": value}} for key, value in labels.items()]
+    point = {"timeUnixNano": str(entry.at_ns), "asDouble": entry.number, "attributes": attributes}
+    metric = {"name": "rolecall_ledger", "gauge": {"dataPoints": [point]}}
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
+    return Call(
+        method="POST",
+        path="/otlp/v1/metrics",
+        headers=(("Content-Type", "application/json"),),
+        body=json.dumps(body).encode(),
+    )
+
+
+def _read(window: Window) -> Call:
+    # An instant query of a range gives samples back as they were written. The range is open to the left.
+    lasts_s = window.end_s - window.start_s + 1
+    asked = {"query": f'rolecall_ledger{{run="{window.run}"}}[{lasts_s}s]', "time": window.end_s}
+    return Call(
+        method="GET",
+        path=f"/prometheus/api/v1/query?{urlencode(asked)}",
+        headers=(("Cache-Control", "no-store"),),
+    )
+
+
+def _found(_: Window, answer: str) -> Mapping[int, int]:
+    series = json.loads(answer)["data"]["result"]
+    return Counter(int(float(value)) for one in series for _, value in one["values"])
 
 
 _PROM = "/prometheus/api/v1"
@@ -463,6 +530,7 @@ MIMIR = Product(
     config=_config,
     runtime=_runtime,
     check=_check,
+    entries=Entries(write=_write, read=_read, found=_found),
     arguments=("-config.file={config}", "-config.expand-env=true", "-target={targets}"),
     # It has no flag of its own for this, but `-modules` lists the targets after the config was read and
     # validated, and starts nothing (cmd/mimir/main.go). The Alertmanager is only judged when it is a target.
@@ -477,12 +545,7 @@ MIMIR = Product(
     replicated="ingester",
     peers=("alertmanager", "query-frontend"),
     rings=tuple(Ring(role=role, path=path) for role, (_, path) in _RINGS.items()),
-    flush=(
-        # No new series for it, then a flush at the end whatever happens, then one now that is waited for.
-        Verb(method="POST", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),
-        Verb(method="POST", path="/ingester/prepare-shutdown", roles=("ingester",)),
-        Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),
-    ),
+    drains=(_DRAIN,),
     intakes=(
         Intake(signal=Signal.METRICS, path="/api/v1/push"),
         Intake(signal=Signal.ALERTS, path="/alertmanager", role="alertmanager"),

@@ -7,14 +7,18 @@ Both lines run the architecture with ingesters and store-gateways ("v1 storage")
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
-from rolecall.core import fragments, option_values
+from rolecall.core import fragments, option_values, shipper
 from rolecall.core.binary import Binary, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
+from rolecall.core.drain import Disk, Drain
+from rolecall.core.entries import MOST, Entries, Entry, Window
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Product
 from rolecall.core.roles import Keeps, Line, MetaRole, Role
@@ -232,6 +236,25 @@ def _variables(blueprint: Blueprint) -> Mapping[str, str]:
     return {"SSL_CERT_FILE": ca} if ca else {}
 
 
+def _leftovers(disk: Disk) -> tuple[str, ...]:
+    """List what is no block yet, and the blocks that were never uploaded (pkg/phlaredb/shipper)."""
+    heads = (path for path, size in sorted(disk.sizes.items()) if size and re.match(r"db/[^/]+/head/", path))
+    blocks = shipper.unshipped(
+        disk, blocks=r"(db/[^/]+/local/)([^/]+)/meta\.json", note="shipper.json", listed="uploaded"
+    )
+    return (*heads, *blocks)
+
+
+# No call uploads: an ingester does that at its end. The bucket index is renewed and read every 15 s.
+_DRAIN = Drain(
+    roles=("ingester",),
+    kept_s=32,
+    data=("db/",),
+    notes=("shipper.json",),
+    leftovers=_leftovers,
+)
+
+
 def _check(marker: str, now_ns: int) -> Check:
     """Write one stack whose only frame is the marker, and look for the frame in the flame graph."""
     # To the nanosecond: of two profiles of one series with the same time the second is dropped in silence
@@ -256,6 +279,47 @@ def _check(marker: str, now_ns: int) -> Check:
         read=Call(method="GET", path=f"/pyroscope/render?{urlencode(read)}"),
         expect=f"check-{marker}",
     )
+
+
+def _write(entry: Entry) -> Call:
+    """Write one stack of one sample, whose only frame is the entry; series are what is shared out."""
+    name = f"rolecall-ledger-{entry.run}{{series={entry.series}}}"
+    written = {"name": name, "from": entry.at_ns, "until": entry.at_ns + 10**9}
+    return Call(
+        method="POST",
+        path=f"/ingest?{urlencode(written)}",
+        headers=(("Content-Type", "text/plain"),),
+        body=f"entry-{entry.number} 1\n".encode(),
+    )
+
+
+def _read(window: Window) -> Call:
+    service = f"rolecall-ledger-{window.run}"
+    read = {
+        "query": f'process_cpu:cpu:nanoseconds:cpu:nanoseconds{{service_name="{service}"}}',
+        "from": window.start_s - 1,
+        "until": window.end_s + 1,
+        "format": "json",
+        # The largest stacks are kept and the rest is "other".
+        "max-nodes": 2 * MOST,
+    }
+    return Call(method="GET", path=f"/pyroscope/render?{urlencode(read)}")
+
+
+_SAMPLE_NS = 10_000_000
+"""What one sample is worth at the rate that `/ingest` takes for granted, 100 a second."""
+
+
+def _found(_: Window, answer: str) -> Mapping[int, int]:
+    """Read the flame graph, whose levels are lists of (offset, total, self, index of the name)."""
+    graph = json.loads(answer)["flamebearer"]
+    boxes = [level[place : place + 4] for level in graph["levels"] for place in range(0, len(level), 4)]
+    totals = {graph["names"][name]: total for _, total, _, name in boxes}
+    return {
+        int(name.removeprefix("entry-")): round(total / _SAMPLE_NS)
+        for name, total in totals.items()
+        if name.startswith("entry-")
+    }
 
 
 _GRPC = "grpc"
@@ -429,6 +493,7 @@ PYROSCOPE = Product(
     runtime=_runtime,
     variables=_variables,
     check=_check,
+    entries=Entries(write=_write, read=_read, found=_found),
     arguments=("-config.file={config}", "-config.expand-env=true", "-target={targets}"),
     # It reads and validates the config before it prints a list, and starts nothing (cmd/pyroscope/main.go).
     verify=("-config.file={config}", "-config.expand-env=true", "-modules"),
@@ -466,6 +531,7 @@ PYROSCOPE = Product(
     limits_key="limits",
     replicated="ingester",
     peers=("tenant-settings",),
+    drains=(_DRAIN,),
     rings=(
         Ring(role="distributor", path="/ring"),
         Ring(role="distributor", path="/distributor/ring"),

@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import urlencode
 
 from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
+from rolecall.core.drain import Disk, Drain
+from rolecall.core.entries import MOST, Entries, Entry, Window
 from rolecall.core.model import Directory, ObjectStore, Problem, Severity
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Combine, Keeps, Line, MetaRole, Role
@@ -186,6 +191,9 @@ def _config(blueprint: Blueprint) -> Tree:
                 "readiness_check_ring_health": False,
                 "ring": {
                     "kvstore": {"store": "memberlist"},
+                    # As long as one that is gone counts as healthy, every search fails: five minutes by
+                    # default (modules/ingester/config.go).
+                    "heartbeat_timeout": "1m",
                     "replication_factor": choices.replication_factor,
                 },
             },
@@ -321,6 +329,35 @@ def _tolerates(said: str) -> bool:
     return "CONFIGURATION WARNINGS" in said and "will not start" not in said
 
 
+_BLOCKS = re.compile(r"(wal/blocks/[^/]+/[^/]+/)meta\.json")
+"""A block, beside which a file `flushed` says that it was uploaded (modules/ingester/local_block.go)."""
+_HEAD = re.compile(r"wal/[^/]+\+[^/]+/meta\.json")
+"""What was cut from memory, and is no block yet."""
+
+
+def _unsent(disk: Disk) -> tuple[str, ...]:
+    found = (_BLOCKS.fullmatch(path) for path in sorted(disk.sizes))
+    return tuple(one[0] for one in found if one is not None and f"{one[1]}flushed" not in disk.sizes)
+
+
+def _leftovers(disk: Disk) -> tuple[str, ...]:
+    return (*_unsent(disk), *(path for path in sorted(disk.sizes) if _HEAD.fullmatch(path)))
+
+
+# An ingester can't be kept from taking traces, so what it has is flushed before its end, when there is
+# little left to do. A flush that fails is answered like one that works, so its disk tells. Readers look for
+# new blocks every five seconds; a look may have begun before.
+_DRAIN = Drain(
+    roles=("ingester",),
+    ask=(Verb(method="POST", path="/flush", roles=("ingester",)),),
+    found_s=12,
+    kept_s=12,
+    data=("wal/",),
+    unsent=_unsent,
+    leftovers=_leftovers,
+)
+
+
 def _check(marker: str, now_ns: int) -> Check:
     trace = hashlib.sha256(marker.encode()).hexdigest()[:32]
     span = {
@@ -344,6 +381,41 @@ def _check(marker: str, now_ns: int) -> Check:
         read=Call(method="GET", path=f"/api/v2/traces/{trace}"),
         expect=marker,
     )
+
+
+def _write(entry: Entry) -> Call:
+    """Write one trace of one span; traces are shared out by their ids, here the run's and the entry's."""
+    span = {
+        "traceId": f"{entry.run}{entry.number:016x}",
+        "spanId": entry.run,
+        "name": f"entry {entry.number}",
+        "kind": 1,
+        "startTimeUnixNano": str(entry.at_ns),
+        "endTimeUnixNano": str(entry.at_ns + 1_000_000),
+    }
+    service = {"key": "service.name", "value": {"stringValue": f"rolecall-ledger-{entry.run}"}}
+    body = {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [{"spans": [span]}]}]}
+    return Call(
+        method="POST",
+        path="/otlp/v1/traces",
+        headers=(("Content-Type", "application/json"),),
+        body=json.dumps(body).encode(),
+    )
+
+
+def _read(window: Window) -> Call:
+    asked = {
+        "q": f'{{resource.service.name="rolecall-ledger-{window.run}"}}',
+        "start": window.start_s - 1,
+        "end": window.end_s + 1,
+        "limit": MOST,
+    }
+    return Call(method="GET", path=f"/api/search?{urlencode(asked)}")
+
+
+def _found(window: Window, answer: str) -> Mapping[int, int]:
+    ids = (trace["traceID"] for trace in json.loads(answer)["traces"])
+    return Counter(int(trace.removeprefix(window.run), 16) for trace in ids)
 
 
 def _receiver(paths: str, name: str, *, protocol: Protocol = Protocol.HTTP) -> tuple[Route, ...]:
@@ -604,6 +676,7 @@ TEMPO = Product(
     runtime=_runtime,
     judge=_judge,
     check=_check,
+    entries=Entries(write=_write, read=_read, found=_found),
     arguments=("-config.file={config}", "-config.expand-env=true", "-target={targets}"),
     # At a lower level it would keep its warnings to itself and only end with an error.
     verify=("-config.file={config}", "-config.expand-env=true", "-config.verify=true", "-log.level=warn"),
@@ -655,7 +728,7 @@ TEMPO = Product(
         # The generators themselves have no such page.
         Ring(role="distributor", path="/metrics-generator/ring"),
     ),
-    flush=(Verb(method="POST", path="/flush", roles=("ingester",)),),
+    drains=(_DRAIN,),
     intakes=(
         Intake(signal=Signal.TRACES, listener="otlp-http"),
         Intake(signal=Signal.JAEGER, listener="jaeger-thrift-http", path="/api/traces"),

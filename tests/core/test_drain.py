@@ -1,0 +1,186 @@
+"""The steps of a drain (G6)."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from rolecall.core.drain import Course, Disk, Drain, Handover, Sight, Step, advance, take_back
+from rolecall.core.routes import Verb
+
+FLUSH = Verb(method="POST", path="/flush", roles=("ingester",))
+UNDO = Verb(method="DELETE", path="/flush", roles=("ingester",))
+
+
+def unsent(disk: Disk) -> tuple[str, ...]:
+    return tuple(sorted(path for path in disk.sizes if path.startswith("wal/")))
+
+
+KEEPS = Drain(
+    roles=("ingester",),
+    ask=(FLUSH,),
+    undo=(UNDO,),
+    held={"series": "{count} series are left"},
+    found_s=60,
+    kept_s=10,
+    data=("wal/", "blocks/"),
+    leftovers=unsent,
+)
+
+
+def alive(now_s: float, *, series: float | None = None, born: float = 50.0, ready: bool = True) -> Sight:
+    lines = [f"process_start_time_seconds {born}"]
+    lines += [] if series is None else [f"series {series}"]
+    return Sight(now_s=now_s, alive=True, ready=ready, metrics="\n".join(lines))
+
+
+def asked(step: Step, refusal: str = "") -> Handover:
+    assert step.ask == (FLUSH,)
+    return replace(step.handover, refused=refusal) if refusal else step.then
+
+
+def test_a_drain_from_its_beginning_to_its_end():
+    """It is asked, holds nothing, gives readers their time, ends, gives them time again, and is done."""
+    step = advance(KEEPS, alive(100, series=5), Handover())
+    assert (step.course, step.waits) == (Course.GO_ON, "it is asked to hand over")
+    kept = asked(step)
+
+    step = advance(KEEPS, alive(102, series=2), kept)
+    assert (step.course, step.ask, step.waits) == (Course.GO_ON, (), "it is handing over: 2 series are left")
+
+    step = advance(KEEPS, alive(103, series=0), step.handover)
+    assert step.course is Course.GO_ON
+    assert "readers find it within 60 s" in step.waits
+    # What comes in meanwhile is handed over at the end.
+    step = advance(KEEPS, alive(162, series=1), step.handover)
+    assert step.course is Course.GO_ON
+    step = advance(KEEPS, alive(163, series=1), step.handover)
+    assert step.course is Course.END
+
+    step = advance(KEEPS, Sight(now_s=170), step.handover)
+    assert (step.course, step.waits) == (Course.END, "it has ended; readers find the last of it within 10 s")
+    step = advance(KEEPS, Sight(now_s=179), step.handover)
+    assert step.course is Course.END
+    step = advance(KEEPS, Sight(now_s=180), step.handover)
+    assert (step.course, step.waits) == (Course.DONE, "")
+
+
+def test_a_refusal_is_told_and_tried_again():
+    """A call that is refused keeps the process, says why, and is repeated after a while."""
+    step = advance(KEEPS, alive(100, series=5), Handover())
+    kept = asked(step, "POST /flush answers 500: no store")
+
+    soon = advance(KEEPS, alive(102, series=0), kept)
+    later = advance(KEEPS, alive(105, series=0), kept)
+
+    assert (soon.course, soon.ask, soon.waits) == (Course.GO_ON, (), "POST /flush answers 500: no store")
+    assert (later.course, later.ask) == (Course.GO_ON, (FLUSH,))
+
+
+def test_holding_nothing_proves_nothing_before_it_was_asked():
+    """A metric that is 0 before the process was asked doesn't end it."""
+    assert advance(KEEPS, alive(100, series=0), Handover()).course is Course.GO_ON
+
+
+@pytest.mark.parametrize("series", [None, 3])
+def test_what_cannot_be_read_or_is_left_keeps_the_process(series: float | None):
+    """It is asked again after a while."""
+    kept = Handover(asked_s=100, tried_s=100)
+    assert advance(KEEPS, alive(104, series=series), kept).ask == ()
+    late = advance(KEEPS, alive(105, series=series), kept)
+    assert (late.course, late.ask) == (Course.GO_ON, (FLUSH,))
+
+
+def test_a_process_that_began_anew_is_asked_anew():
+    """It has forgotten what it was asked, and has read back what it held."""
+    kept = Handover(asked_s=100, tried_s=100, empty_s=101)
+    step = advance(KEEPS, alive(170, series=0, born=110), kept)
+    assert (step.course, step.ask) == (Course.GO_ON, (FLUSH,))
+    assert step.handover.empty_s == 0
+
+
+def test_a_process_that_is_not_ready_goes_on():
+    """It may still be reading back what it holds."""
+    assert advance(KEEPS, alive(100, ready=False), Handover()).course is Course.GO_ON
+
+
+def test_what_an_ended_process_left_brings_it_back():
+    """Nobody is released while its disk holds what is in no object store, and all begins anew."""
+    kept = Handover(asked_s=100, empty_s=101, ended_s=150)
+    files = {"wal/1": 3, "other": 9, "wal/2": 1, "blocks/1": 7}
+    step = advance(KEEPS, Sight(now_s=500, disk=Disk(sizes=files)), kept)
+    assert (step.course, step.handover) == (Course.START, Handover())
+    assert "wal/1 and 1 more" in step.waits
+
+
+@pytest.mark.parametrize("kept", [Handover(), Handover(asked_s=100, tried_s=100)])
+def test_one_that_ended_before_it_had_handed_over_is_brought_back(kept: Handover):
+    """Whatever it had may be in no object store; an empty file is nothing."""
+    files = {"blocks/1": 7, "wal/1": 0}
+    assert advance(KEEPS, Sight(now_s=500, disk=Disk(sizes=files)), kept).course is Course.START
+    assert advance(KEEPS, Sight(now_s=500, disk=Disk(sizes={"blocks/1": 0})), kept).course is not Course.START
+
+
+def test_one_that_is_ending_is_waited_for():
+    """It isn't asked again because it doesn't answer any more."""
+    step = advance(KEEPS, replace(alive(170, ready=False), ending=True), Handover(asked_s=100))
+    assert (step.course, step.waits) == (Course.END, "its process is ending")
+
+
+def test_one_that_never_ran_goes_at_once():
+    """It holds nothing, so nobody has to find anything."""
+    assert advance(KEEPS, Sight(now_s=100), Handover()).course is Course.DONE
+
+
+def test_one_that_hands_over_at_its_end_only():
+    """Without calls it ends at once, and the readers get their time after it."""
+    quiet = Drain(roles=("ingester",), kept_s=10)
+    step = advance(quiet, alive(100), Handover())
+    assert step.course is Course.END
+    step = advance(quiet, Sight(now_s=103), step.handover)
+    assert step.course is Course.END
+    assert advance(quiet, Sight(now_s=113), step.handover).course is Course.DONE
+
+
+@pytest.mark.parametrize("drain", [None, KEEPS])
+def test_who_keeps_nothing_or_is_forced_just_ends(drain: Drain | None):
+    """Nothing is asked, awaited or looked for."""
+    forced = drain is not None
+    running = Sight(now_s=100, alive=True, forced=forced)
+    ended = Sight(now_s=101, disk=Disk(sizes={"wal/1": 3}), forced=forced)
+    assert advance(drain, running, Handover()).course is Course.END
+    assert advance(drain, ended, Handover()).course is Course.DONE
+
+
+def test_a_key_that_is_not_in_the_object_store_brings_it_back():
+    """What should have got there has to be seen there."""
+    ended = Sight(now_s=500, disk=Disk(sizes={"index/1": 3}), absent=("index/1.gz",))
+    assert advance(KEEPS, ended, Handover(asked_s=100, empty_s=101)).course is Course.START
+
+
+def test_nobody_goes_while_the_object_store_cannot_be_seen():
+    """It waits, and says why."""
+    step = advance(KEEPS, Sight(now_s=500, blind="connection refused"), Handover(asked_s=100, empty_s=100))
+    assert (step.course, step.waits) == (
+        Course.END,
+        "whether it has handed over can't be seen: connection refused",
+    )
+
+
+def test_what_was_asked_is_taken_back():
+    """A unit that stays after all is told so, again and again until it has heard."""
+    kept = Handover(asked_s=100, tried_s=100, empty_s=101)
+    ready = Sight(now_s=110, alive=True, ready=True)
+    step = take_back(KEEPS, ready, kept)
+    assert (step.ask, step.handover.asked_s, step.then) == ((UNDO,), 100, Handover())
+    assert take_back(KEEPS, replace(ready, now_s=112), step.handover).ask == ()
+    assert take_back(KEEPS, replace(ready, now_s=115), step.handover).ask == (UNDO,)
+    assert take_back(KEEPS, replace(ready, ready=False), kept).handover == kept
+
+
+@pytest.mark.parametrize("drain", [None, replace(KEEPS, undo=()), KEEPS])
+def test_what_needs_no_taking_back_is_forgotten(drain: Drain | None):
+    """There is nothing to take back where nothing was asked, or nothing can be."""
+    kept = Handover(ended_s=100) if drain is KEEPS else Handover(asked_s=100, tried_s=100)
+    step = take_back(drain, Sight(now_s=200, alive=True, ready=True), kept)
+    assert (step.ask, step.handover) == ((), Handover())
