@@ -271,12 +271,13 @@ def test_silent_listener(scheme: str) -> None:
         endpoint = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
         began = time.monotonic()
 
-        result = probe(target(endpoint), create_bucket=False, timeout_s=2)
+        # Long enough for the request's share to end first, also where the machine is busy.
+        result = probe(target(endpoint), create_bucket=False, timeout_s=6)
 
         took_s = time.monotonic() - began
     assert_failed(result, "put", Cause.TIMEOUT)
-    assert result.detail == "no answer within 1.2 s", "the rest of the limit is for the clean-up"
-    assert took_s < LATEST_S
+    assert result.detail == "no answer within 3.6 s", "the rest of the limit is for the clean-up"
+    assert took_s < 6 + LATEST_S
 
 
 def test_dripping_server() -> None:
