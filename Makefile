@@ -3,7 +3,7 @@
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help setup demo demo-down binaries test test-real check format generate charms bench clean
+.PHONY: help setup demo demo-down binaries test test-real reliability check format generate charms bench clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -24,10 +24,13 @@ binaries: setup ## Find, download or build every executable that the tests use
 	@$(RUN)/python scripts/get_binaries.py
 
 test: setup ## Run the fast tests, and the real-binary tests whose binaries are at hand
-	$(RUN)/pytest
+	$(RUN)/pytest -m "not full"
 
 test-real: binaries ## Get the missing binaries and run every real-binary test
-	$(RUN)/pytest -m real
+	$(RUN)/pytest -m "real and not full"
+
+reliability: binaries ## Break every product in every way of docs/reliability.md, under load
+	$(RUN)/pytest -m full
 
 check: setup ## Lint, types, arrows, spelling, and that the charms are what their data says
 	$(RUN)/ruff check .

@@ -178,9 +178,9 @@ def _config(blueprint: Blueprint) -> Tree:
         "ingester": {
             # Long enough for the others to hear by gossip that this one is back.
             "lifecycler": _lifecycler("5s"),
-            # One that restarts reads its log back and answers for all of it again; only one that leaves
-            # hands over, when it is asked to.
-            "wal": {"dir": f"{fragments.DATA}/wal", "flush_on_shutdown": False},
+            # One that restarts reads its log back and answers for all of it again; what it flushed as well is
+            # found by the readers when the number of copies rises, and the new ones have none of it.
+            "wal": {"dir": f"{fragments.DATA}/wal", "flush_on_shutdown": True},
         },
         # `read` follows this setting while `backend` always uses a ring (modules_test.go): say ring to both.
         # No other target has an index gateway; where all are missing, readers read the index themselves.

@@ -1,0 +1,78 @@
+"""Each row of the table, on real clusters with a load on them: nothing acknowledged is ever lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from click.testing import CliRunner
+from faults import ROWS, Fault
+from happenings import DEEDS, FIRST
+from judging import broken
+from object_store import FickleStore
+from real_clusters import Clusters, recommended, take_down
+from sites import Site, await_writes, brought_up, loaded
+
+from rolecall.cli.group import rolecall
+from rolecall.core.products import PRODUCTS
+
+pytestmark = [pytest.mark.real, pytest.mark.full, pytest.mark.timeout(600)]
+
+_READ_S = 90.0
+"""How long to wait until everything is readable: Mimir's queriers look for new blocks once a minute."""
+_READ_WHAT_IS_LEFT_S = 10.0
+"""The same where something may be lost, so that it is waited for in vain."""
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest, clusters: Clusters, store: FickleStore) -> Iterator[Site]:
+    """Bring up a product's cluster: the recommended one, or the least one where copies are single."""
+    name, copies = request.param
+    product = PRODUCTS[name]
+    workers = recommended(product)
+    if copies == 1:
+        workers = {",".join(roles): units for _, roles, units in product.minimal}
+    made = brought_up(clusters, product, store, workers)
+    yield made
+    take_down(made.cluster)
+
+
+def _row(product: str, fault: Fault) -> object:
+    return pytest.param((product, fault.copies), fault, id=f"{product}-{fault.name}")
+
+
+@pytest.mark.parametrize(
+    ("site", "fault"),
+    [_row(*row) for row in sorted(ROWS, key=lambda row: (row[0], -row[1].copies))],
+    indirect=["site"],
+    # Else the narrowest, which is a test's own.
+    scope="module",
+)
+def test_nothing_acknowledged_is_lost(
+    site: Site, fault: Fault, record_testsuite_property: Callable[[str, object], None]
+):
+    """With a load on it, something breaks; what is promised for that holds, by the ledger."""
+    cell = fault.of(site.product.name)
+    FIRST.get(fault.name, lambda _: None)(site)
+    with loaded(site) as ledger:
+        DEEDS[fault.name](site, ledger)
+        await_writes(ledger)
+        report = ledger.finish(limit_s=_READ_S if not cell.loses_s else _READ_WHAT_IS_LEFT_S)
+
+    print(f"\n{site.product.name} {fault.name}\n{report.table()}")  # noqa: T201
+    record_testsuite_property(f"{site.product.name} {fault.name}", report.table())
+    assert broken(cell, report) == [], report.table()
+
+
+@pytest.mark.parametrize("site", [pytest.param(("loki", 1), id="loki")], indirect=True)
+def test_a_person_can_ask_for_the_same(site: Site):
+    """`rolecall check --for` finds a cluster that nothing happens to in order."""
+    site.await_whole()
+    file = str(Clusters.file(site.cluster))
+
+    result = CliRunner().invoke(rolecall, ["check", "--for", "3s", "--rate", "30", "--file", file])
+
+    assert result.exit_code == 0, result.output
+    assert re.match(r"real: all \d+ acknowledged writes were read back\n", result.stdout)
+    assert "acknowledged, 0 failed" in result.stderr
