@@ -114,7 +114,8 @@ class ClusterWorld(StillWorld):
             if keys and not (unit.files(container) / keys.lstrip("/")).exists():
                 self.violations.append(f"{unit.name} was started without the keys to its bucket")
             if self.bad and self.bad in read and unit.name in self.down:
-                self.reached.add(unit.name)
+                # One that is removed or parted, and has yet to hand over, is out of sight.
+                self.reached = {name for name in self.reached if not self._goes(name)} | {unit.name}
                 if len(self.reached) > 1:
                     self.violations.append(f"G4: a bad config reached {', '.join(sorted(self.reached))}")
 
@@ -140,9 +141,16 @@ class ClusterWorld(StillWorld):
         if unit.life is Life.DYING or unit.app.name in self.ordered:
             return
         for other in sorted(self.down - {unit.name}):
-            if self.share_a_ring(process, self.processes.get(other)):
+            if not self._goes(other) and self.share_a_ring(process, self.processes.get(other)):
                 self.violations.append(f"G3: {unit.name} is stopped while {other} is down on purpose")
         self.down.add(unit.name)
+
+    def _goes(self, name: str) -> bool:
+        """Say whether a unit is being removed, or parted from its coordinator."""
+        return any(
+            unit.name == name and (unit.life is Life.DYING or unit.app.name in self.ordered)
+            for unit in self.units.values()
+        )
 
     def share_a_ring(self, one: Process, other: Process | None) -> bool:
         """Say whether two processes are members of one ring."""
@@ -250,7 +258,10 @@ class ClusterWorld(StillWorld):
         own = set(line.expand(reports[name].roles)) if name in reports else set[str]()
         for other, report in reports.items():
             shared = own & set(line.expand(report.roles))
-            if other != name and not report.ready and any(line.role(role).ring for role in shared):
+            # One that is being removed or parted is out of the coordinator's sight.
+            if other == name or self._goes("/".join(other.rsplit("-", 1))):
+                continue
+            if not report.ready and any(line.role(role).ring for role in shared):
                 self.violations.append(f"G3: {name} got its leave while {other} wasn't ready")
 
     def mend(self) -> None:

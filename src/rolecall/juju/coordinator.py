@@ -23,6 +23,8 @@ from rolecall.juju.interfaces.tls import Certificates
 from rolecall.juju.net import HttpNet, Net, unit_name
 from rolecall.juju.worker_host import AUTHORITY
 
+_GOES = "goes"
+"""Key of its own peer bag by which a unit knows that it is to go."""
 _ROUNDS = 6
 """How often a hook looks again after it did something: hold, verify, publish, and once more."""
 
@@ -53,12 +55,26 @@ class CoordinatorCharm(ops.CharmBase):
         if isinstance(event, ops.StopEvent):
             # It serves until its containers end.
             return
-        if not any(one.active for one in self.model.relations[self._name(Purpose.PEERS)]):
-            # Without its peers a unit can't know whom to leave out: before it has any, and when it is to go.
+        if not self._among_peers(event):
             return
         if isinstance(event, ops.SecretRemoveEvent):
             store.forget(event)
         self.reconcile()
+
+    def _among_peers(self, event: Any) -> bool:
+        """Say whether this unit knows what the others agree on: not without peers, nor when it is to go.
+
+        One that goes is parted from its peers one after the other, and may lead all the while: it would take
+        those it no longer sees for units that send to nobody.
+        """
+        peers = next((one for one in self.model.relations[self._name(Purpose.PEERS)] if one.active), None)
+        if peers is None:
+            return False
+        own = peers.data[self.unit]
+        departs = isinstance(event, ops.RelationDepartedEvent) and event.relation.id == peers.id
+        if departs and event.departing_unit == self.unit:
+            own[_GOES] = "true"
+        return _GOES not in own
 
     def reconcile(self, *, paused: bool | None = None) -> tuple[coordinator.Observed, coordinator.Decision]:
         """Bring this unit to what the whole cluster needs; `paused` is for the rollout from now on."""
