@@ -27,7 +27,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rolecall.core import metrics
-from rolecall.core.routes import Verb
+from rolecall.core.routes import Answer, Verb
 
 _STARTED = "process_start_time_seconds"
 """Every process says when it began, in seconds since the epoch
@@ -35,6 +35,12 @@ _STARTED = "process_start_time_seconds"
 
 _AGAIN_S = 5.0
 """After how long a process that refused, or that still holds something, is asked again."""
+
+
+METRICS = "/metrics"
+"""Where every product's process says how it is."""
+CALL_S = 120.0
+"""How long a call that hands over may take: some answer only when all is handed over."""
 
 
 class Disk(Struct, frozen=True, kw_only=True):
@@ -153,6 +159,16 @@ def advance(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     if drain is None or seen.forced:
         return Step(course=Course.DONE, handover=kept)
     return _ended(drain, seen, kept)
+
+
+def refusal(verbs: Iterable[Verb], call: Callable[[Verb], Answer]) -> str:
+    """Make calls in order, up to the first that is refused; return how, or nothing when all went well."""
+    for verb in verbs:
+        answer = call(verb)
+        if answer.status // 100 != 2:
+            said = " ".join(answer.text.split())[:200]
+            return f"{verb.method} {verb.path} is answered {answer.status}: {said or 'nothing'}"
+    return ""
 
 
 def take_back(drain: Drain | None, seen: Sight, kept: Handover) -> Step:

@@ -14,14 +14,10 @@ import ops
 from msgspec import Struct
 from ops import pebble
 
-from rolecall.core.drain import Disk, Drain, Handover, Sight
-from rolecall.core.routes import Verb
+from rolecall.core.drain import CALL_S, METRICS, Disk, Drain, Handover, Sight, refusal
+from rolecall.core.routes import Answer, Verb
 from rolecall.juju import containers
 from rolecall.juju.net import Net
-
-_CALL_S = 120.0
-"""How long a call that hands over may take: some answer only when all is handed over."""
-_METRICS = "/metrics"
 
 
 class Farewell(Struct, frozen=True, kw_only=True):
@@ -55,24 +51,21 @@ class Farewell(Struct, frozen=True, kw_only=True):
         if self.container.exists(self.path):
             self.container.remove_path(self.path)
 
-    def sight(self, *, runs: bool, forced: bool) -> Sight:
+    def sight(self, *, runs: bool) -> Sight:
         """Look at what the process says, and at what is on its disk."""
-        answer = self.net.ask(self.base + _METRICS) if runs and not forced else None
+        answer = self.net.ask(self.base + METRICS) if runs else None
         return Sight(
             now_s=self.net.now(),
             metrics=answer.text if answer is not None and answer.status == 200 else "",
-            disk=Disk() if forced or self.drain is None else self._disk(self.drain),
-            forced=forced,
+            disk=self._disk(self.drain) if self.drain else Disk(),
         )
 
     def ask(self, verbs: Iterable[Verb]) -> str:
-        """Make calls in order, up to the first that is refused; return how, or nothing when all went well."""
-        for verb in verbs:
-            answer = self.net.ask(self.base + verb.path, method=verb.method, timeout_s=_CALL_S)
-            if answer.status // 100 != 2:
-                said = " ".join(answer.text.split())[:200]
-                return f"{verb.method} {verb.path} is answered {answer.status}: {said or 'nothing'}"
-        return ""
+        """Make calls; return how the first that was refused was, or nothing when all went well."""
+        return refusal(verbs, self._call)
+
+    def _call(self, verb: Verb) -> Answer:
+        return self.net.ask(self.base + verb.path, method=verb.method, timeout_s=CALL_S)
 
     def _disk(self, drain: Drain) -> Disk:
         sizes: dict[str, int] = {}

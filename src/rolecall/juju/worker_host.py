@@ -105,7 +105,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
 
     def _sight(self, process: worker.Process) -> Sight:
         if self._drains:
-            return self._farewell().sight(runs=process.running, forced=False)
+            return self._farewell().sight(runs=process.running)
         return Sight(now_s=0.0, forced=self.dismissed)
 
     def _farewell(self) -> Farewell:

@@ -174,29 +174,25 @@ class LocalCluster:
 
     def rings(self, ready: Sequence[Unit]) -> dict[str, dict[str, str]]:
         """Ask one ready unit of each ring who its members are: page to member to state."""
-        found: dict[str, dict[str, str]] = {}
-        line = self.spec.product.line(self.spec.settings.text("line")).name
-        for ring in self.spec.product.rings:
-            if ring.lines and line not in ring.lines:
-                continue
-            seer = next((unit for unit in ready if ring.role in unit.roles), None)
-            if seer is not None:
-                found[ring.path] = self.ring(ring, seer.address)
-        return found
+        pages = self._seen([(unit.roles, unit.address) for unit in ready])
+        return {page.ring.path: dict(page.members) for page in pages}
 
     def _pages(self, places: Sequence[Place], reports: Mapping[str, Report]) -> tuple[forget.Page, ...]:
         """Look at the rings once every unit is ready: before that, a member may just be on its way."""
         staying = [place for place in places if not place.leaving]
         if not all(place.unit in reports and reports[place.unit].ready for place in staying):
             return ()
-        product = self.spec.product
-        line = product.line(self.spec.settings.text("line"))
+        line = self.spec.product.line(self.spec.settings.text("line"))
+        return self._seen([(line.expand(place.roles), place.address) for place in staying])
+
+    def _seen(self, ready: Sequence[tuple[tuple[str, ...], str]]) -> tuple[forget.Page, ...]:
+        """Ask the first of some ready units, by roles and address, that has a ring's page for that page."""
+        line = self.spec.product.line(self.spec.settings.text("line")).name
         found: list[forget.Page] = []
-        for ring in product.rings:
-            seer = next((one for one in staying if ring.role in line.expand(one.roles)), None)
-            if seer is not None and (not ring.lines or line.name in ring.lines):
-                members = self.ring(ring, seer.address)
-                found.append(forget.Page(ring=ring, address=seer.address, members=members))
+        for ring in self.spec.product.rings:
+            address = next((address for roles, address in ready if ring.role in roles), "")
+            if address and (not ring.lines or line in ring.lines):
+                found.append(forget.Page(ring=ring, address=address, members=self.ring(ring, address)))
         return tuple(found)
 
     def ring(self, ring: Ring, address: str) -> dict[str, str]:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from rolecall.core.drain import Disk, Drain, Handover, Sight
-from rolecall.core.routes import Verb
+from rolecall.core.drain import METRICS, Disk, Drain, Handover, Sight
 from rolecall.local import home as disk
 from rolecall.local import stored
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
 from rolecall.local.s3 import Failure, S3Target
-
-_CALL_S = 120.0
-"""How long a call that hands over may take: some answer only when all is handed over."""
-_METRICS = "/metrics"
 
 
 def handover_of(home: Home, unit: str) -> Handover:
@@ -64,13 +58,13 @@ class Vantage:
 
     def sight(self, unit: str, *, runs: bool) -> Sight:
         """Look at a unit that is to go: what its process says, what is on its disk, what is in the store."""
-        disk = _disk(self.home.unit(unit) / "data", self.drain) if self.drain else Disk()
-        answer = self.asker.ask(self.base + _METRICS) if runs else None
-        absent, blind = ((), "") if runs else self._absent(disk)
+        lies = _disk(self.home.unit(unit) / "data", self.drain) if self.drain else Disk()
+        answer = self.asker.ask(self.base + METRICS) if runs else None
+        absent, blind = ((), "") if runs else self._absent(lies)
         return Sight(
             now_s=time.time(),
             metrics=answer.text if answer is not None and answer.status == 200 else "",
-            disk=disk,
+            disk=lies,
             absent=absent,
             blind=blind,
             forced=self._forced(unit),
@@ -79,26 +73,16 @@ class Vantage:
     def _forced(self, unit: str) -> bool:
         return _mark(self.home, unit).exists()
 
-    def _absent(self, disk: Disk) -> tuple[tuple[str, ...], str]:
+    def _absent(self, lies: Disk) -> tuple[tuple[str, ...], str]:
         if self.drain is None:
             return (), ""
         if self.store is None:
             return (), "the object store's keys aren't known"
         place = self.store / self.drain.folder if isinstance(self.store, Path) else self.store
         try:
-            return stored.absent(place, self.drain.stored(disk)), ""
+            return stored.absent(place, self.drain.stored(lies)), ""
         except Failure as failed:
             return (), str(failed)
-
-
-def ask(asker: Asker, base: str, verbs: Iterable[Verb]) -> str:
-    """Make calls in order, up to the first that is refused; return how, or nothing when all went well."""
-    for verb in verbs:
-        answer = asker.ask(base + verb.path, method=verb.method, timeout_s=_CALL_S)
-        if answer.status // 100 != 2:
-            said = " ".join(answer.text.split())[:200]
-            return f"{verb.method} {verb.path} is answered {answer.status}: {said or 'nothing'}"
-    return ""
 
 
 def _disk(folder: Path, drain: Drain) -> Disk:

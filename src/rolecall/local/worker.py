@@ -14,7 +14,7 @@ from rolecall.core import changes, drain, rings, wire, worker
 from rolecall.core.drain import Sight
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
-from rolecall.core.routes import Answer
+from rolecall.core.routes import Answer, Verb
 from rolecall.local import farewell, logs, processes
 from rolecall.local import home as disk
 from rolecall.local.home import Home
@@ -99,6 +99,9 @@ class WorkerHost:
         """Where the unit's process answers."""
         return ready_url(self.product, self.place.address).removesuffix(self.product.ready)
 
+    def _call(self, verb: Verb) -> Answer:
+        return self.asker.ask(self._base + verb.path, method=verb.method, timeout_s=drain.CALL_S)
+
     def _sight(self) -> Sight:
         unit = self.place.unit
         if not self.place.leaving:
@@ -141,7 +144,7 @@ class WorkerHost:
                 self.supervisor.stop(name)
                 self._spec_file.unlink(missing_ok=True)
             case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
-                refused = farewell.ask(self.asker, self._base, verbs)
+                refused = drain.refusal(verbs, self._call)
                 kept = structs.replace(otherwise, refused=refused) if refused else then
                 farewell.keep(self.home, self.place.unit, kept)
             case changes.KeepHandover(handover):
