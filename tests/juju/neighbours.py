@@ -11,6 +11,7 @@ from charmlibs.interfaces.tls_certificates import (
     CertificateRequestAttributes,
     PrivateKey,
     ProviderCertificate,
+    RequirerCertificateRequest,
     TLSCertificatesProvidesV4,
 )
 from driver import CharmData
@@ -66,18 +67,21 @@ class Signer(ops.CharmBase):
             else self._provider.get_outstanding_certificate_requests()
         )
         for request in asked if self.config["signs"] else ():
-            csr = request.certificate_signing_request
-            certificate = Certificate.generate(
-                csr=csr, ca=AUTHORITY, ca_private_key=AUTHORITY_KEY, validity=_DAYS
-            )
-            signed = ProviderCertificate(
-                relation_id=request.relation_id,
-                certificate=certificate,
-                certificate_signing_request=csr,
-                ca=AUTHORITY,
-                chain=[certificate, AUTHORITY],
-            )
-            self._provider.set_relation_certificate(signed)
+            sign(self._provider, request)
+
+
+def sign(provider: TLSCertificatesProvidesV4, request: RequirerCertificateRequest) -> None:
+    """Sign a request and hand the certificate over."""
+    csr = request.certificate_signing_request
+    certificate = Certificate.generate(csr=csr, ca=AUTHORITY, ca_private_key=AUTHORITY_KEY, validity=_DAYS)
+    signed = ProviderCertificate(
+        relation_id=request.relation_id,
+        certificate=certificate,
+        certificate_signing_request=csr,
+        ca=AUTHORITY,
+        chain=[certificate, AUTHORITY],
+    )
+    provider.set_relation_certificate(signed)
 
 
 SIGNER = CharmData(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +11,11 @@ import ops
 import pytest
 from charmlibs.interfaces.tls_certificates import (
     Certificate,
-    CertificateRequestAttributes,
     PrivateKey,
-    ProviderCertificate,
     TLSCertificatesProvidesV4,
 )
 from msgspec import structs
+from neighbours import AUTHORITY, sign
 from ops import testing
 
 from rolecall.core.payloads.certificate import Names, names
@@ -25,7 +23,6 @@ from rolecall.juju.interfaces.tls import Assigned, Certificates
 
 _META = {"name": "loki", "requires": {"certificates": {"interface": "tls-certificates", "limit": 1}}}
 _NAMES = names("loki", "loki-0.loki-endpoints.prod.svc.cluster.local", address="10.1.0.10")
-_DAYS = datetime.timedelta(days=30)
 
 
 @dataclass
@@ -73,24 +70,7 @@ class Signer(ops.CharmBase):
 
     def _on_event(self, _: ops.EventBase) -> None:
         for request in self._provider.get_certificate_requests():
-            csr = request.certificate_signing_request
-            certificate = Certificate.generate(csr=csr, ca=_CA, ca_private_key=_CA_KEY, validity=_DAYS)
-            signed = ProviderCertificate(
-                relation_id=request.relation_id,
-                certificate=certificate,
-                certificate_signing_request=csr,
-                ca=_CA,
-                chain=[certificate, _CA],
-            )
-            self._provider.set_relation_certificate(signed)
-
-
-_CA_KEY = PrivateKey.generate(key_size=2048)
-_CA = Certificate.generate_self_signed_ca(
-    attributes=CertificateRequestAttributes(common_name="Tests", is_ca=True),
-    private_key=_CA_KEY,
-    validity=_DAYS,
-)
+            sign(self._provider, request)
 
 
 def _run(state: testing.State) -> testing.State:
@@ -133,7 +113,7 @@ def test_a_certificate_is_asked_for_signed_and_used(seen: Seen) -> None:
     assert leaf.sans_dns == set(_NAMES.dns)
     assert leaf.sans_ip == {"10.1.0.10"}
     assert seen.assigned.chain.count("BEGIN CERTIFICATE") == 2
-    assert seen.assigned.authority == f"{str(_CA).strip()}\n"
+    assert seen.assigned.authority == f"{str(AUTHORITY).strip()}\n"
     assert "PRIVATE KEY" not in str(_relation(asked).local_unit_data)
     assert [secret.owner for secret in asked.secrets] == ["unit"]
 
