@@ -19,6 +19,7 @@ _NOBODY = (
     "cryptography",
     "difflib",
     "httpx2",
+    "object_storage",
     "psutil",
     "pydantic",
     "rich",
@@ -31,7 +32,6 @@ _NOBODY = (
 """What no charm imports before an event asks for it: TLS, the other host, the command line."""
 
 _NO_WORKER = (
-    "object_storage",
     "rolecall.core.coordinator",
     "rolecall.core.gateway",
     "rolecall.core.nginx",

@@ -59,7 +59,7 @@ class CoordinatorCharm(ops.CharmBase):
             return
         if isinstance(event, ops.SecretRemoveEvent):
             store.forget(event)
-        self.reconcile()
+        self.reconcile(idle=isinstance(event, ops.UpdateStatusEvent))
 
     def _among_peers(self, event: Any) -> bool:
         """Say whether this unit knows what the others agree on: not without peers, nor when it is to go.
@@ -76,8 +76,14 @@ class CoordinatorCharm(ops.CharmBase):
             own[_GOES] = "true"
         return _GOES not in own
 
-    def reconcile(self, *, paused: bool | None = None) -> tuple[coordinator.Observed, coordinator.Decision]:
-        """Bring this unit to what the whole cluster needs; `paused` is for the rollout from now on."""
+    def reconcile(
+        self, *, paused: bool | None = None, idle: bool = False
+    ) -> tuple[coordinator.Observed, coordinator.Decision]:
+        """Bring this unit to what the whole cluster needs; `paused` is for the rollout from now on.
+
+        Where nothing happened (`idle`) and nothing is to be done, other applications aren't looked at: all
+        that they are told follows from what a hook of its own tells of.
+        """
         host = self.host()
         if paused is not None:
             host.shared = replace(host.shared, paused=paused)
@@ -89,12 +95,14 @@ class CoordinatorCharm(ops.CharmBase):
             news = host.agree(decision)
             if not done and not news:
                 break
+            idle = False
         else:
             observed = host.observe()
             decision = coordinator.decide(self.product, observed)
         host.publish()
         self.gateway.keep_exporter()
-        integrations.publish(self, observed, decision)
+        if not idle:
+            integrations.publish(self, observed, decision)
         if host.refused:
             problems = (Problem(code="gateway-refused", text=host.refused, remedy="see debug-log"),)
         decision = replace(
@@ -110,7 +118,7 @@ class CoordinatorCharm(ops.CharmBase):
     def host(self) -> CoordinatorHost:
         """Put together what one hook works with."""
         relation = self.model.get_relation(self._name(Purpose.PEERS))
-        shared = peers.read_shared(relation, self.app)
+        shared, found = self._with_store(peers.read_shared(relation, self.app))
         workers = self.model.relations[self._name(Purpose.CLUSTER)]
         return CoordinatorHost(
             product=self.product,
@@ -124,26 +132,34 @@ class CoordinatorCharm(ops.CharmBase):
             gateway=self.gateway,
             address=self.address,
             model=self.model,
-            given=self._given(shared),
+            given=self._given(shared, found),
             shared=shared,
         )
 
-    def _given(self, shared: peers.Shared) -> Given:
+    def _with_store(self, shared: peers.Shared) -> tuple[peers.Shared, s3.Store]:
+        """Look at the object store; its its keys are looked for only where they may be new."""
+        basis = self._bucket.basis()
+        if basis and basis == shared.keys.basis and not self._bucket.doubtful:
+            return shared, self._bucket.read_without_keys()
+        found = self._bucket.read()
+        self._bucket.ask()
+        reference = shared.keys.reference or (shared.document.secret if shared.document else "")
+        if not self.unit.is_leader() or found.credentials is None:
+            return replace(shared, keys=peers.Keys(reference=reference)), found
+        reference = store.publish(self.app, self.model, found.credentials, reference)
+        return replace(shared, keys=peers.Keys(basis=basis, reference=reference)), found
+
+    def _given(self, shared: peers.Shared, found: s3.Store) -> Given:
         read = options.read(self.product, self.config)
         opened = integrations.opened(self, read.settings)
         settings = _receiving(self.product, read.settings, opened.value)
-        found = self._bucket.read()
-        self._bucket.ask()
-        secret = shared.document.secret if shared.document else ""
-        if self.unit.is_leader() and found.credentials is not None:
-            secret = store.publish(self.app, self.model, found.credentials, secret)
         if settings.flag("admin"):
             passwords.keep(self)
         return Given(
             deployment=Deployment(name=f"{self.model.name}-{self.app.name}", uuid=self.model.uuid),
             settings=settings,
             store=replace(found.s3, ca=AUTHORITY if found.authority else "") if found.s3 else None,
-            secret=secret,
+            secret=shared.keys.reference,
             authority=found.authority,
             tls=self._tls(),
             listeners=opened.value,

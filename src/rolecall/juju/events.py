@@ -30,5 +30,6 @@ def observe(charm: ops.CharmBase, handler: Callable[[Any], None]) -> None:
     # https://documentation.ubuntu.com/juju/3.6/reference/hook/ ("JUJU_DISPATCH_PATH")
     folder, _, name = os.environ.get("JUJU_DISPATCH_PATH", "").rpartition("/")
     event = name.replace("-", "_")
-    if folder.endswith("hooks") and event not in _OTHERS and event in charm.on.events():
-        charm.framework.observe(getattr(charm.on, event), handler)
+    known = getattr(charm.on, event, None)
+    if folder.endswith("hooks") and event not in _OTHERS and isinstance(known, ops.BoundEvent):
+        charm.framework.observe(known, handler)

@@ -1,8 +1,8 @@
 """What the units of a coordinator tell each other, in the bags of their peer relation.
 
 The leader's half is the application's bag: the document as it was last published, which units are held
-back, what the binary said of configs, and whether the rollout is paused. So a new leader goes on where
-the last one was. Each unit's half is what its gateway does.
+back, what the binary said of configs, whether the rollout is paused, and by what the object store's keys
+were found. So a new leader goes on where the last one was. Each unit's half is what its gateway does.
 """
 
 from __future__ import annotations
@@ -22,6 +22,15 @@ from rolecall.core.model import Document
 T = TypeVar("T")
 
 
+class Keys(Struct, frozen=True, kw_only=True):
+    """Where the leader has put the object store's keys."""
+
+    basis: str = ""
+    """What they were found by; empty: nobody knows, so they have to be looked for."""
+    reference: str = ""
+    """The secret that has them now."""
+
+
 class Shared(Struct, frozen=True, kw_only=True):
     """What the leader tells the others, and its successor."""
 
@@ -30,6 +39,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     verified: Mapping[str, str] = field(default_factory=dict[str, str])
     """Digest of a config to what the binary said of it; empty text: it is good."""
     paused: bool = False
+    keys: Keys = field(default_factory=Keys)
 
 
 def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
@@ -40,6 +50,7 @@ def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
         hold=_decoded(bag, "hold", Hold, Hold()),
         verified=_decoded(bag, "verified", dict[str, str], {}),
         paused=_decoded(bag, "paused", bool, False),
+        keys=_decoded(bag, "keys", Keys, Keys()),
     )
 
 
@@ -51,6 +62,7 @@ def shared_bags(shared: Shared, consent: Consent) -> Bags:
         "hold": _json(shared.hold),
         "verified": _json(shared.verified),
         "paused": _json(shared.paused),
+        "keys": _json(shared.keys),
     }
     return Bags(app=app, unit={"consent": _json(consent)})
 

@@ -18,7 +18,8 @@ from rolecall.core.model import S3, Credentials, Problem, Secret, Severity
 from rolecall.core.payloads.facts import from_json, is_url
 from rolecall.core.payloads.pem import certificates
 
-_NEEDED = ("endpoint", "bucket", "access-key", "secret-key")
+_PLACE = ("endpoint", "bucket")
+_KEYS = ("access-key", "secret-key")
 _LONGEST_BUCKET = 63
 _REGION = "us-east-1"
 """What stores that know no regions go by."""
@@ -48,19 +49,23 @@ def bucket(model: str, app: str) -> str:
     return f"{name[: _LONGEST_BUCKET - 9].rstrip('-')}-{digest}"
 
 
-def read(info: Mapping[str, str]) -> Store:
-    """Read what the provider says: its texts and those of the secret that it grants."""
-    if not any(info.get(key) for key in (*_NEEDED, "region", "tls-ca-chain")):
+def read(info: Mapping[str, str], *, keys_known: bool = False) -> Store:
+    """Read what the provider says: its texts and those of the secret that it grants.
+
+    With `keys_known` the secret's texts aren't in `info`, because whoever asks has read them before.
+    """
+    if not any(info.get(key) for key in (*_PLACE, *_KEYS, "region", "tls-ca-chain")):
         return Store(problems=(_SILENT,))
     endpoint = info.get("endpoint", "").rstrip("/")
     authority, chain_problems = _chain(info.get("tls-ca-chain", ""))
     names = (*_name("bucket", info.get("bucket", "")), *_name("region", info.get("region", "")))
     style = _style(info.get("s3-uri-style", ""))
-    problems = [*_missing(info), *_endpoint(endpoint), *names, *style, *chain_problems]
+    missing = _missing(info, _PLACE if keys_known else (*_PLACE, *_KEYS))
+    problems = [*missing, *_endpoint(endpoint), *names, *style, *chain_problems]
     if info.get("path", "").strip("/"):
         problems.append(_PATH)
     usable = not any(problem.severity is Severity.BLOCKED for problem in problems)
-    keys = info.get("access-key", ""), info.get("secret-key", "")
+    keys = [info.get(key, "") for key in _KEYS]
     return Store(
         s3=_s3(info, endpoint) if usable else None,
         credentials=Credentials(access_key=Secret(keys[0]), secret_key=Secret(keys[1]))
@@ -80,8 +85,8 @@ def _s3(info: Mapping[str, str], endpoint: str) -> S3:
     )
 
 
-def _missing(info: Mapping[str, str]) -> tuple[Problem, ...]:
-    missing = ", ".join(key for key in _NEEDED if not info.get(key))
+def _missing(info: Mapping[str, str], needed: tuple[str, ...]) -> tuple[Problem, ...]:
+    missing = ", ".join(key for key in needed if not info.get(key))
     if not missing:
         return ()
     problem = Problem(

@@ -1,62 +1,68 @@
 """The `s3` relation, by the library that speaks both its versions and fetches the secret.
 
-Two things are put right here. The published schema calls the version `lib-version` and the library `version`:
-either counts, and one that is no number counts as none, where the library would end the hook. And the
-library says what it wants only when the relation is made: a leader that finds nothing said says it.
+The library is loaded for the events that it observes, and else only where keys have to be looked for: that
+costs a hook five calls, and what is found changes with the other side's bag (`basis`) or with an event of its
+own (`doubtful`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+import msgspec
 import ops
-from object_storage import S3Requirer
 
 from rolecall.core.model import Problem, Severity
 from rolecall.core.payloads import s3
 from rolecall.juju.interfaces.bags import read_app
 
-_VERSION_KEYS = ("version", "lib-version")
+if TYPE_CHECKING:
+    from rolecall.juju.interfaces.s3_library import Requirer
+
 _HIDDEN = '["access-key", "secret-key"]'
 """What is to come as a secret; who doesn't ask for that gets it in the bag, in plain text."""
-
-
-class _Requirer(S3Requirer):
-    @property
-    def secrets_enabled(self) -> bool:
-        """Say whether Juju has secrets, without the way that ops has deprecated."""
-        return self.charm.model.juju_version.has_secrets
-
-    def is_provider_schema_v0(self, relation: ops.Relation) -> bool:
-        """Say whether the provider has spoken, and not as one that knows version 1."""
-        bag = read_app(relation)
-        return bool(bag) and not any(_at_least_one(bag.get(key, "")) for key in _VERSION_KEYS)
-
-
-def _at_least_one(version: str) -> bool:
-    try:
-        return float(version) >= 1
-    except ValueError:
-        return False
+_SECRET = "secret-extra"  # noqa: S105 - the name of the key that has the secret's id
+_DOUBTFUL = frozenset({"leader-elected", "secret-changed", "upgrade-charm"})
+"""Hooks after which other keys may be behind the same bag: a leader may not have heard of those before it."""
 
 
 class Bucket:
     """The bucket that the charm is integrated with."""
 
     def __init__(self, charm: ops.CharmBase, endpoint: str) -> None:
-        """Make the library observe the relation's events; must be done in the charm's constructor."""
+        """Have the library observe the relation's events; must be done in the charm's constructor."""
         self._charm = charm
         self._endpoint = endpoint
         self._wanted = s3.bucket(charm.model.name, charm.app.name)
-        self._requirer = _Requirer(charm, endpoint, bucket=self._wanted)
+        hook = os.environ.get("JUJU_HOOK_NAME", "")
+        self.doubtful = hook in _DOUBTFUL
+        """Whether keys have to be looked for, whatever they were found by before."""
+        observed = self.doubtful or hook.startswith(f"{endpoint}-relation-")
+        self._library = _library(charm, endpoint, self._wanted) if observed else None
 
     @property
     def related(self) -> bool:
         """Whether there is an integration, even if it says nothing yet."""
         return self._relation() is not None
 
+    def basis(self) -> str:
+        """Digest all that decides which secret has the keys; empty where they are in no secret."""
+        relation = self._relation()
+        if relation is None:
+            return ""
+        theirs = read_app(relation)
+        if not theirs.get(_SECRET):
+            return ""
+        return hashlib.sha256(msgspec.json.encode((relation.id, theirs), order="deterministic")).hexdigest()
+
     def ask(self) -> None:
-        """Say which bucket is wanted, where nobody has; only a leader says it."""
+        """Say which bucket is wanted, where nobody has; only a leader says it.
+
+        The library says it only when the relation is made.
+        """
         relation = self._relation()
         if relation is None or not self._charm.unit.is_leader():
             return
@@ -70,14 +76,27 @@ class Bucket:
         relation = self._relation()
         if relation is None:
             return s3.Store()
+        if self._library is None:
+            self._library = _library(self._charm, self._endpoint, self._wanted)
         try:
-            info: Mapping[str, str] = self._requirer.fetch_relation_data([relation.id])[relation.id]
+            info: Mapping[str, str] = self._library.fetch_relation_data([relation.id])[relation.id]
         except ops.ModelError as error:
             return s3.Store(problems=(_unreadable(error),))
         return s3.read(info)
 
+    def read_without_keys(self) -> s3.Store:
+        """Read what the provider says in its bag alone, of a secret whose keys are known."""
+        relation = self._relation()
+        return s3.read(read_app(relation), keys_known=True) if relation else s3.Store()
+
     def _relation(self) -> ops.Relation | None:
         return min(self._charm.model.relations[self._endpoint], key=lambda one: one.id, default=None)
+
+
+def _library(charm: ops.CharmBase, endpoint: str, bucket: str) -> Requirer:
+    from rolecall.juju.interfaces.s3_library import Requirer
+
+    return Requirer(charm, endpoint, bucket=bucket)
 
 
 def _unreadable(error: ops.ModelError) -> Problem:
