@@ -102,8 +102,30 @@ def _seen(product: str, text: str) -> coordinator.Observed:
     return replace(seen, members=members, settings=parsed.settings, problems=parsed.problems)
 
 
+def _started(product: str, seen: coordinator.Observed) -> coordinator.Observed:
+    """Let the binary find the config good, and the units that are ready run what is published."""
+    candidate = coordinator.decide(PRODUCTS[product], seen).desired.candidate
+    seen = replace(seen, verified={identity.digest_of(candidate): ""})
+    document = coordinator.decide(PRODUCTS[product], seen).desired.document
+    if document is None:
+        return seen
+    members = {
+        name: replace(
+            member,
+            report=replace(
+                member.report,
+                running=identity.identity(PRODUCTS[product], document, member.report.roles, 0),
+            ),
+        )
+        if member.report.ready
+        else member
+        for name, member in seen.members.items()
+    }
+    return replace(seen, members=members, published=replace(document, grants={}, held=()))
+
+
 def _judge(product: str, text: str) -> str:
-    verdict = coordinator.decide(PRODUCTS[product], _seen(product, text)).verdict
+    verdict = coordinator.decide(PRODUCTS[product], _started(product, _seen(product, text))).verdict
     told = [f"{one.severity.name.lower()} {one.code}: {one}" for one in verdict.problems]
     return "\n".join(("coherent" if verdict.coherent else "not coherent", *told))
 

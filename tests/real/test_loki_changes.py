@@ -69,7 +69,7 @@ def test_a_second_up_does_nothing(cluster: LocalCluster):
     outcome = bring_up(cluster)
 
     assert (written_files(cluster), births(cluster), nginx_workers(cluster)) == before
-    assert outcome.verdict.problems == ()
+    assert outcome.verdict.wrong == ()
 
 
 def test_the_same_file_renders_to_the_same_bytes(cluster: LocalCluster, tmp_path: Path):

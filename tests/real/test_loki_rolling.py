@@ -76,7 +76,7 @@ def test_a_rolling_change_loses_no_request(
     assert seen.served_while_away == []
     assert gateway_complaints(running)[old:] == []
     assert births(running)["gateway"] == before["gateway"]
-    assert outcome.verdict.problems == ()
+    assert outcome.verdict.wrong == ()
     # Each reload closes the connections that are idle at that moment: at most one for each client's two.
     assert len(resent) <= 4 * len(units), resent
     record_testsuite_property("rolled", f"{outcome.seconds:.1f} s, {tally.served}, {len(resent)} sent again")

@@ -52,7 +52,7 @@ def test_a_shape_serves_and_stores(clusters: Clusters, s3: S3Server, shape: str,
         loki.push([f"line {number}" for number in range(20)])
         loki.await_lines(f"line {number}" for number in range(20))
     seen = operations.status(cluster)
-    assert (seen.verdict.problems, {unit.ready for unit in seen.units}) == ((), {True})
+    assert (seen.verdict.wrong, {unit.ready for unit in seen.units}) == ((), {True})
     assert seen.replication_factor == (3 if shape == "recommended" else 1)
     writers = {unit.unit for unit in seen.units if {"write", "all"} & set(unit.roles)}
     assert seen.rings["/ring"] == dict.fromkeys(writers, "ACTIVE")

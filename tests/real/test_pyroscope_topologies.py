@@ -52,7 +52,7 @@ def test_a_shape_serves(clusters: Clusters, s3: S3Server, shape: str):
             pyroscope.await_frames(service, {frame})
             read_every_way(pyroscope, service, frame)
     seen = operations.status(cluster)
-    assert (seen.verdict.problems, {unit.ready for unit in seen.units}) == ((), {True})
+    assert (seen.verdict.wrong, {unit.ready for unit in seen.units}) == ((), {True})
     assert seen.replication_factor == (3 if shape == "recommended" else 1)
     for page, role in (("/ring", "ingester"), ("/distributor/ring", "distributor")):
         members = dict.fromkeys(units_with(cluster, role), "ACTIVE")
@@ -161,7 +161,7 @@ def test_limits_change_without_a_restart(clusters: Clusters):
             cluster, written(PYROSCOPE, {"all": 1}, settings={"line": line(), "limits": {"max_profile": 10}})
         )
         outcome = operations.up(wrong, say=lambda _: None)
-        assert [problem.code for problem in outcome.verdict.problems] == ["config-refused"]
+        assert [problem.code for problem in outcome.verdict.wrong] == ["config-refused"]
         assert "limits.max_profile" in outcome.verdict.problems[0].text
         assert operations.status(wrong).units[0].pid == pid
 

@@ -51,7 +51,7 @@ def test_it_is_a_whole_stack(site: Site):
     verdicts = {name: cluster.observe().verdict for name, cluster in site.clusters.items()}
 
     assert site.processes() >= 20
-    assert not any(verdict.problems for verdict in verdicts.values()), verdicts
+    assert not any(verdict.wrong for verdict in verdicts.values()), verdicts
 
 
 def test_a_second_up_does_nothing(site: Site):

@@ -50,7 +50,7 @@ def test_the_recommended_set_serves_and_stores(whole: Whole):
     """It keeps three copies, takes every protocol, is read by every API, and stores."""
     seen = operations.status(whole.cluster)
 
-    assert (seen.verdict.problems, {unit.ready for unit in seen.units}) == ((), {True})
+    assert (seen.verdict.wrong, {unit.ready for unit in seen.units}) == ((), {True})
     assert seen.replication_factor == 3
     assert seen.rings["/ingester/ring"] == {f"ingester-{number}": "ACTIVE" for number in range(3)}
     serves_and_stores(whole.cluster, whole.blocks)
@@ -140,14 +140,14 @@ def test_several_frontends_leave_no_query_waiting(clusters: Clusters):
         outcome = bring_up(one_querier)
 
         asked(tempo, traces)
-        (problem,) = outcome.verdict.problems
+        (problem,) = outcome.verdict.wrong
         assert problem.code == "spare-unit"
         bring_up(clusters.again(cluster, written(TEMPO, two, settings=OPEN)))
         asked(tempo, traces)
         now = births(cluster)
         assert {unit for unit in stayed if now.get(unit) != stayed[unit]} == {"querier-1"}
         seen = operations.status(cluster)
-        assert (seen.verdict.problems, {unit.ready for unit in seen.units}) == ((), {True})
+        assert (seen.verdict.wrong, {unit.ready for unit in seen.units}) == ((), {True})
 
 
 def let_go(tempo: Tempo, traces: list[Trace]) -> None:

@@ -81,7 +81,7 @@ def test_a_generator_without_an_address_is_named(minimal: Site, shared_clusters:
     more = shared_clusters.again(minimal.cluster, written(TEMPO, MEASURED))
     outcome = bring_up(more)
 
-    (problem,) = outcome.verdict.problems
+    (problem,) = outcome.verdict.wrong
     assert (problem.code, problem.severity) == ("nowhere-to-write", Severity.WARNING)
     assert "remote-write-url" in problem.remedy
     assert operations.check(more).ok
@@ -103,7 +103,7 @@ def test_metrics_of_spans_are_written(minimal: Site, shared_clusters: Clusters):
             shared_clusters.again(minimal.cluster, written(TEMPO, MEASURED, settings=settings))
         )
 
-        assert outcome.verdict.problems == ()
+        assert outcome.verdict.wrong == ()
         now = births(minimal.cluster)
         assert {unit for unit in before if now[unit] != before[unit]} == {"metrics-generator-0"}
         wanted = (b"traces_spanmetrics_calls_total", b"measured")
@@ -190,7 +190,7 @@ def test_tenants_are_apart(clusters: Clusters):
         "tenant-limits": {"small": {"ingestion": {"rate_limit_bytes": 10, "burst_size_bytes": 10}}},
     }
     cluster = clusters(written(TEMPO, settings=settings))
-    assert bring_up(cluster).verdict.problems == ()
+    assert bring_up(cluster).verdict.wrong == ()
     with tempo_of(cluster) as tempo:
 
         def write(tenant: str) -> int:

@@ -32,7 +32,7 @@ def test_a_shape_serves_and_stores(clusters: Clusters, s3: S3Server, shapes: str
         bring_up(cluster)
 
         seen = operations.status(cluster)
-        assert ([*seen.verdict.problems], {unit.ready for unit in seen.units}) == ([], {True})
+        assert ([*seen.verdict.wrong], {unit.ready for unit in seen.units}) == ([], {True})
         assert seen.replication_factor == 1
         for page, role in (("/ingester/ring", "ingester"), ("/compactor/ring", "compactor")):
             members = {unit.unit for unit in seen.units if {role, "all"} & set(unit.roles)}

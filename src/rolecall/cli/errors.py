@@ -15,7 +15,7 @@ INCOHERENT, BAD_INPUT, WORLD, INTERRUPTED = 1, 2, 3, 130
 JSON = "rolecall.cli.json"
 """The context's mark that output is JSON."""
 
-_WORDS = {0: "error", 1: "waiting", 2: "warning"}
+_WORDS = {0: "error", 1: "waiting", 2: "warning", 3: "notice"}
 
 
 class Refused(Exception):  # noqa: N818 - an outcome with an exit code, not a mistake of the program

@@ -6,7 +6,7 @@ anything, so a cluster that isn't coherent still gets everything that doesn't ne
 
 from __future__ import annotations
 
-from rolecall.core.model import Cluster, Group, Problem, Severity, Unit
+from rolecall.core.model import Choices, Cluster, Group, Problem, Severity, Unit
 from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line, problems_of
 
@@ -109,3 +109,32 @@ def judge_replication(product: Product, cluster: Cluster, settings: Settings) ->
             ),
         )
     return ()
+
+
+def judge_copies(product: Product, made: Choices) -> tuple[Problem, ...]:
+    """Say beforehand what the number of copies, and the product itself, don't promise."""
+    role, lost = product.replicated, product.volatile
+    if made.replication_factor == 1:
+        dies = f", and {lost}, with its process" if lost else ""
+        return (
+            Problem(
+                code="single-copy",
+                text="cannot promise that what is newest outlives each unit: there is one copy, and until it "
+                f"is in the object store it goes with its disk{dies}",
+                remedy=f"have three units of {role}, and leave replication-factor on auto",
+                severity=Severity.NOTICE,
+                facts=(("role", role),),
+            ),
+        )
+    if not lost:
+        return ()
+    return (
+        Problem(
+            code="newest-in-memory",
+            text="cannot promise that what is newest outlives the sudden end of every "
+            f"{role} at once: {lost}",
+            remedy="",
+            severity=Severity.NOTICE,
+            facts=(("role", role),),
+        ),
+    )

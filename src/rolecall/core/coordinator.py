@@ -141,6 +141,7 @@ def decide(product: Product, observed: Observed) -> Decision:
         *progress.of_rollout(planned, paused=observed.paused),
         *progress.of_drains(cluster.units),
         *forgotten.problems,
+        *(coherence.judge_copies(product, document.choices) if document else ()),
     )
     return Decision(
         verdict=verdict_of(problems),

@@ -22,6 +22,8 @@ class Severity(IntEnum):
     """It heals by itself; the text says what is awaited."""
     WARNING = 2
     """The cluster serves, but something deserves a look."""
+    NOTICE = 3
+    """Nothing is wrong, and nothing has to be done; it tells beforehand what isn't promised."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -49,6 +51,11 @@ class Verdict(Struct, frozen=True):
     def coherent(self) -> bool:
         """Whether nothing keeps the cluster from serving."""
         return not any(problem.severity is Severity.BLOCKED for problem in self.problems)
+
+    @property
+    def wrong(self) -> tuple[Problem, ...]:
+        """The problems without the notices."""
+        return tuple(problem for problem in self.problems if problem.severity < Severity.NOTICE)
 
 
 def verdict_of(problems: tuple[Problem, ...]) -> Verdict:

@@ -155,6 +155,9 @@ class Product(Struct, frozen=True, kw_only=True):
     """Dotted place in the config where the same limits are valid as in the runtime file."""
     replicated: str
     """The role whose units hold the copies: their number decides the replication factor."""
+    volatile: str = ""
+    """What dies with such a unit's process although its disk is kept; empty: a log that is written ahead
+    brings everything back."""
     peers: tuple[str, ...] = ()
     """Roles that others reach by one unit's name; the choice is sticky."""
     dials: tuple[str, str] | None = None

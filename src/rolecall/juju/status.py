@@ -30,8 +30,13 @@ def _adding_copies(facts: Mapping[str, str]) -> str:
     return f"add units of a worker with role-{facts.get('role', '')}, or set replication-factor to auto"
 
 
+def _having_three(facts: Mapping[str, str]) -> str:
+    return f"have three units with role-{facts.get('role', '')}, and leave replication-factor on auto"
+
+
 _REMEDIES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     "missing-role": _adding_a_role,
+    "single-copy": _having_three,
     "role-not-ready": lambda _: "wait, or look at the logs of its units",
     "too-few-replicas": _adding_copies,
     "too-many-roles": _keeping_one_role,
@@ -51,10 +56,14 @@ def sentence(problem: Problem) -> str:
 
 
 def status_of(verdict: Verdict, *, fine: str = "", rest: str = "") -> ops.StatusBase:
-    """Return the status of the most severe problem, and how many more there are; `rest` says where."""
-    if not verdict.problems:
+    """Return the status of the most severe problem, and how many more there are; `rest` says where.
+
+    A notice is told when there is nothing else, and only while something can be done about it.
+    """
+    problems = verdict.wrong or tuple(problem for problem in verdict.problems if problem.remedy)
+    if not problems:
         return ops.ActiveStatus(fine)
-    first, others = verdict.problems[0], len(verdict.problems) - 1
+    first, others = problems[0], len(problems) - 1
     more = ": ".join(part for part in (f"and {others} more", rest) if part)
     text = sentence(first)[:_LONGEST] + (f" ({more})" if others else "")
     if first.severity is Severity.BLOCKED:

@@ -530,6 +530,8 @@ PYROSCOPE = Product(
     },
     limits_key="limits",
     replicated="ingester",
+    # Its head is a block in memory, without a write-ahead log (pkg/phlaredb/head.go).
+    volatile="what an ingester has in memory, which is up to an hour of profiles",
     peers=("tenant-settings",),
     drains=(_DRAIN,),
     rings=(

@@ -720,6 +720,8 @@ TEMPO = Product(
     },
     limits_key="overrides.defaults",
     replicated="ingester",
+    # A live trace is in memory until it is cut into the write-ahead log (modules/ingester/instance.go).
+    volatile="what an ingester has in memory, which is each trace until it has rested for 2 s",
     dials=("querier", "query-frontend"),
     rings=(
         Ring(role="distributor", path="/ingester/ring"),
