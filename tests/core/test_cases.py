@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from properties.test_guarantees import published
 from simulation.world import World
 
-from rolecall.core import changes, coordinator, identity, rollout, wire
+from rolecall.core import changes, coordinator, identity, periods, rollout, wire
 from rolecall.core import settings as core_settings
 from rolecall.core.model import S3, Grant, Unit
+from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
 from rolecall.core.roles import Line
 from rolecall.core.tree import Tree
@@ -173,6 +174,25 @@ def _render(argument: str, text: str) -> str:
     return f"{document.config}\n# The runtime file.\n{document.runtime}"
 
 
+# periods: the day, then the list as it was and as it would be, each as YAML in one line.
+
+
+def _change(argument: str, text: str) -> str:
+    name, day = argument.split()
+    product = PRODUCTS[name]
+    was, will = (_of_periods(product, line) for line in text.splitlines())
+    problems = periods.judge(product, was, will, "" if day == "unknown" else day)
+    return "\n".join(map(str, problems)) or "may be"
+
+
+def _of_periods(product: Product, text: str) -> str:
+    """Return a config that has nothing but periods."""
+    tree = identity.load(text)
+    for key in reversed(product.periods.split(".")):
+        tree = {key: tree}
+    return identity.dump(cast("Tree", tree))
+
+
 # wire: `KEY JSON` lines in.
 
 
@@ -221,6 +241,7 @@ def _story(product: str, text: str) -> str:
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "config": {"render": _render},
     "identity": {"restarts": _restarts},
+    "periods": {"change": _change},
     "rollout": {"plan": _plan},
     "settings": {"parse": _parse},
     "stories": {"story": _story},

@@ -112,14 +112,25 @@ def refused(loki: Loki, body: Mapping[str, object]) -> bool:
     return loki.http.post(f"{API}/push", json=stamped).status_code == 400
 
 
+_MOVED = {
+    "from": "2024-08-06",
+    "store": "tsdb",
+    "object_store": "filesystem",
+    "schema": "v13",
+    "index": {"prefix": "moved_", "period": "24h"},
+}
+"""A schema that the binary has nothing against, and by which nothing that was written would be found."""
+
+
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
         ({"config-overrides": {"querier": {"no_such_key": 1}}}, "config-overrides.querier.no_such_key"),
         ({"limits": {"retention_perod": "1d"}}, "limits.retention_perod"),
         ({"limits": {"max_line_size": "many"}}, "limits.max_line_size"),
+        ({"config-overrides": {"schema_config": {"configs": [_MOVED]}}}, "schema_config.configs"),
     ],
-    ids=["override", "limit", "value"],
+    ids=["override", "limit", "value", "schema"],
 )
 def test_a_bad_key_reaches_no_unit(
     cluster: LocalCluster, shared_clusters: Clusters, settings: Mapping[str, object], key: str

@@ -18,6 +18,7 @@ from rolecall.core import (
     gateway,
     identity,
     nginx,
+    periods,
     progress,
     roles,
     rollout,
@@ -74,6 +75,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Unit to the number of restarts that were asked for by hand."""
     telemetry: Telemetry = field(default_factory=Telemetry)
     published: Document | None = None
+    day: str = ""
+    """The last day that may hold data, as `periods.day_of` tells it; empty: not known."""
     verified: Mapping[str, str] = field(default_factory=dict[str, str])
     """Digest of a candidate to what the binary said of it; empty text: it is good."""
     held: tuple[str, ...] | None = None
@@ -218,6 +221,8 @@ def _base(
         },
     )
     judged = product.judge(blueprint)
+    if old is not None and (harms := periods.judge(product, old.config, new.config, observed.day)):
+        return old, "", (*judged, *harms)
     if not product.verify:
         return new, "", judged
     candidate = identity.render_candidate(product, observed.settings, new.config)

@@ -38,15 +38,15 @@ def load(text: str) -> object:
 
 
 @lru_cache(maxsize=4)
-def _loaded(text: str) -> object:
-    """Parse YAML that many units share; the tree must not be changed."""
+def loaded(text: str) -> object:
+    """Parse YAML that is looked at more than once; the tree must not be changed. Raises `yaml.YAMLError`."""
     return load(text)
 
 
 def readable(text: str) -> bool:
     """Whether a text is a YAML mapping."""
     try:
-        return isinstance(_loaded(text), Mapping)
+        return isinstance(loaded(text), Mapping)
     except yaml.YAMLError:
         return False
 
@@ -90,7 +90,7 @@ def identity(product: Product, document: Document, roles: tuple[str, ...], resta
     `roles` are as written by the administrator; `restarts` counts those asked for by hand. The limits
     file is not part of it: it is reloaded.
     """
-    config = _loaded(document.config)
+    config = loaded(document.config)
     for key in product.live_keys:
         config = _without(config, key.split("."))
     line = product.line(document.line)

@@ -151,6 +151,9 @@ class Product(Struct, frozen=True, kw_only=True):
     """Dotted config keys that only these roles read: a change restarts no unit without one of them."""
     protected: Mapping[str, str] = field(default_factory=dict[str, str])
     """Dotted config keys that `config-overrides` may not set, and why."""
+    periods: str = ""
+    """Dotted config key of a list that says how data is laid out in the store, each entry from the day in its
+    `from` on. What may hold data by then can only be found as it was written."""
     limits_key: str = ""
     """Dotted place in the config where the same limits are valid as in the runtime file."""
     replicated: str

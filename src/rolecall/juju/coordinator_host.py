@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import ops
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import changes, consent, coordinator, gateway, trial, wire
+from rolecall.core import changes, consent, coordinator, gateway, periods, trial, wire
 from rolecall.core.charm import Charm
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem
 from rolecall.core.product import Product, Settings
@@ -84,6 +85,7 @@ class CoordinatorHost(Struct, kw_only=True):
                 serving=consent.serving(self.shared.hold, self.loaded.units, others, members),
             ),
             published=self.shared.document,
+            day=periods.day_of(time.time()),
             verified=self.shared.verified,
             held=None if self.leads else self.shared.hold.units,
             paused=self.shared.paused,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rolecall.core import changes, coordinator, forget, trial, wire
+from rolecall.core import changes, coordinator, forget, periods, trial, wire
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report, Telemetry
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
@@ -62,6 +63,7 @@ class CoordinatorHost:
             front=self.gateway.observe(self.product, self.wish, self.settings),
             telemetry=self.telemetry,
             published=decoded_document(self.home),
+            day=periods.day_of(time.time()),
             verified=verdicts(self.home),
             pages=self.pages,
             problems=self.problems,

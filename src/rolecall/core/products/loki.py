@@ -514,6 +514,9 @@ LOKI = Product(
         "storage_config.use_thanos_objstore": "it is object-store",
         "target": "roles are chosen by worker",
     },
+    # Chunks and index are looked for as the period of their time says, and each begins at midnight UTC
+    # (https://grafana.com/docs/loki/latest/operations/storage/schema/#changing-the-schema).
+    periods="schema_config.configs",
     limits_key="limits_config",
     replicated="write",
     peers=("backend",),
