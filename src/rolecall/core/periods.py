@@ -42,6 +42,9 @@ def judge(product: Product, old: str, new: str, day: str) -> tuple[Problem, ...]
     Both configs are YAML; where the old one has no periods, nothing is known that could be harmed. Until the
     end of `day` there may be data; empty means that the day isn't known, and then any period may hold some.
     """
+    if old == new:
+        # Nearly always so, and then nothing has to be parsed.
+        return ()
     before, after = _periods(product, old), _periods(product, new)
     if not before or before == after:
         return ()
