@@ -162,7 +162,8 @@ class _Stage:
         times = [line.split() for line in (folder / "times").read_text().splitlines()]
         calls = Counter(line.split()[0] for line in (folder / "calls").read_text().splitlines())
         wrote = sorted(set(calls) & WRITERS)
-        if wrote or len(times) != _ROUNDS:
+        # The stage sends every unit an update-status of its own now and then.
+        if wrote or len(times) < _ROUNDS:
             raise RuntimeError(
                 f"cannot measure the hooks of {name}: they are to change nothing, but {len(times)} of"
                 f" {_ROUNDS} ended well, and they called {', '.join(wrote) or 'nothing that writes'}"
@@ -171,7 +172,7 @@ class _Stage:
         return _Cost(
             wall_ms=min(int(wall) for wall, _ in times) / 1000,
             processor_ms=min(int(processor) for _, processor in times) / 1000,
-            calls=Counter({tool: round(count / _ROUNDS) for tool, count in calls.items()}),
+            calls=Counter({tool: round(count / len(times)) for tool, count in calls.items()}),
         )
 
 
