@@ -7,7 +7,6 @@ from random import Random
 
 from msgspec.structs import replace
 
-from rolecall.core import coordinator
 from rolecall.core import roles as core_roles
 from rolecall.core.model import Group, Problem
 from rolecall.core.product import Product
@@ -274,7 +273,7 @@ class Fate:
     def _judge_rest(self) -> None:
         """Judge the world at rest: everything runs what it should, is ready, and is sent to."""
         world = self.world
-        decision = coordinator.decide(world.product, world.observe())
+        decision = world.decide(world.observe())
         assert world.document is not None
         assert not decision.rollout.remaining, self._stuck()
         assert not world.document.grants, self._stuck()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 from msgspec.structs import replace
@@ -64,6 +65,7 @@ def _lean_config(blueprint: Blueprint) -> Tree:
     }
 
 
+@lru_cache(maxsize=64)
 def essence(config: str) -> object:
     """Return what a process would have to be restarted for."""
     tree = cast("Tree", identity.load(config))
@@ -98,6 +100,7 @@ class Machine:
     """Writes that it ever took."""
     asked_to_stop: bool = False
     """Whether a ready process was asked to stop, and none has been ready since."""
+    decided: tuple[worker.Observed, worker.Desired] | None = None
 
     @property
     def ready(self) -> bool:
@@ -112,22 +115,34 @@ class Machine:
     def observe(self, now_s: float) -> worker.Observed:
         """Return all that the worker's decision depends on."""
         process = self.process()
-        lines = (f"process_start_time_seconds {self.born_s}", f"held {len(self.holds)}")
-        files = {f"unsent/{write}": 1 for write in self.holds} | ({"data/wal": 1} if self.wrote else {})
-        sight = Sight(
-            now_s=now_s,
-            metrics="\n".join(lines) if process.ready else "",
-            disk=Disk(sizes={} if process.running else files),
-        )
         return replace(
             self.seen,
             paths=self.paths,
             leaving=self.leaving,
             document=self.document,
             process=process,
-            sight=sight,
+            sight=self._sight(now_s),
             handover=self.handover,
         )
+
+    def _sight(self, now_s: float) -> Sight:
+        """Return what the host sees of a drain: it looks at nothing where nobody goes or was asked to."""
+        if not self.leaving and self.handover == Handover():
+            return Sight(now_s=0.0)
+        process = self.process()
+        lines = (f"process_start_time_seconds {self.born_s}", f"held {len(self.holds)}")
+        files = {f"unsent/{write}": 1 for write in self.holds} | ({"data/wal": 1} if self.wrote else {})
+        return Sight(
+            now_s=now_s,
+            metrics="\n".join(lines) if process.ready else "",
+            disk=Disk(sizes={} if process.running else files),
+        )
+
+    def decide(self, product: Product, seen: worker.Observed) -> worker.Desired:
+        """Decide for the unit; who sees the same as a moment ago decides the same."""
+        if self.decided is None or self.decided[0] != seen:
+            self.decided = seen, worker.decide(product, seen)
+        return self.decided[1]
 
     def write(self, number: int) -> None:
         """Take a write, if it does and keeps any."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rolecall.core import changes, coordinator, drain, worker
+from rolecall.core import changes, coordinator, drain
 from rolecall.core.model import Document, Group, Phase, Problem, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.testing import DEPLOYMENT, a_worker, observed, settings_of, the_front
@@ -44,7 +44,7 @@ class World:
         self.reached: dict[str, set[str]] = {}
         """Bad config to the units that were ready and were made to restart into it."""
         self.numbers: dict[str, int] = {}
-        self.cycles = 0
+        self.decided: tuple[coordinator.Observed, coordinator.Decision] | None = None
         self.now_s = 1000.0
         self.writes = 0
         self.stored: dict[int, float] = {}
@@ -185,11 +185,16 @@ class World:
             problems=self.refused,
         )
 
+    def decide(self, seen: coordinator.Observed) -> coordinator.Decision:
+        """Decide for the coordinator; who sees the same as a moment ago decides the same."""
+        if self.decided is None or self.decided[0] != seen:
+            self.decided = seen, coordinator.decide(self.product, seen)
+        return self.decided[1]
+
     def coordinate(self, stop_after: int | None = None) -> tuple[changes.Action, ...]:
         """Run one cycle of the coordinator; it may be ended after a number of actions."""
-        self.cycles += 1
         seen = self.observe()
-        decision = coordinator.decide(self.product, seen)
+        decision = self.decide(seen)
         state = changes.CoordinatorState(
             published=self.document, gateway=self.gateways[0].text, serving=self.gateways[0].loading
         )
@@ -209,7 +214,8 @@ class World:
                     gateway.loaded |= gateway.loading
                     gateway.text, gateway.loading = text, serving
             case changes.VerifyConfig(digest, config):
-                self.verified[digest] = "field refused not found" if "refused: true" in config else ""
+                said = "field refused not found" if "refused: true" in config else ""
+                self.verified = {**self.verified, digest: said}
             case changes.PublishDocument(document):
                 assert self.document is None or document.revision > self.document.revision
                 self.document = document
@@ -228,7 +234,7 @@ class World:
             report=machine.report,
             handover=machine.handover,
         )
-        actions = changes.diff_worker(state, worker.decide(self.product, seen))
+        actions = changes.diff_worker(state, machine.decide(self.product, seen))
         for action in actions[: _cut(actions, stop_after)]:
             self._apply_worker(machine, action)
         return actions
