@@ -220,6 +220,16 @@ def test_an_endpoint_that_is_no_address_is_refused(endpoint: str) -> None:
     assert [problem.code for problem in store.problems] == ["s3-bad-endpoint"]
 
 
+@pytest.mark.parametrize("key", ["bucket", "region"])
+@pytest.mark.parametrize("name", ["a b", "a/b", "a\nb", "${SECRET}", "é"])
+def test_what_no_store_calls_a_bucket_or_a_region_is_refused(key: str, name: str) -> None:
+    """It would get into every process's config, and each would restart to be told of it."""
+    store = s3.read({**WHOLE, key: name})
+
+    assert store.s3 is None
+    assert [(one.code, one.facts) for one in store.problems] == [(f"s3-bad-{key}", ((key, name),))]
+
+
 @pytest.mark.parametrize("chain", ["[", "nothing", '["nothing"]', "[1]"])
 def test_a_chain_without_certificates_blocks(chain: str) -> None:
     """A connection that cannot be trusted must not be tried with the system's authorities instead."""

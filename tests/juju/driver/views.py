@@ -130,6 +130,8 @@ def _secret_event(event: Event, state: testing.State) -> _Event:
     if event.kind == "secret-changed":
         # `CharmEvents.secret_changed` refuses owners, whom Juju tells too once they got the content.
         return _Event("secret_changed", secret=secret)
+    if event.kind == "secret-expired":
+        return _on.secret_expired(secret, revision=event.revision)
     return _on.secret_remove(secret, revision=event.revision)
 
 
