@@ -12,7 +12,7 @@ from rolecall.core import identity, worker
 from rolecall.core.drain import Disk, Drain, Handover, Sight
 from rolecall.core.model import Document, ProcessSpec, Report
 from rolecall.core.product import Blueprint, Product
-from rolecall.core.routes import Verb
+from rolecall.core.routes import Ring, Verb
 from rolecall.core.tree import Tree
 
 STARTING, READY, UNWELL, DEAD = "starting", "ready", "unwell", "dead"
@@ -33,6 +33,9 @@ def lean(product: Product) -> Product:
 
 READABLE_S = 10
 """How long readers take to find what was put into the object store."""
+HEARTBEAT_S = 15
+"""After how long without a heartbeat a ring calls a member unhealthy."""
+RING = Ring(role="", path="/ring")
 _ASK = Verb(method="POST", path="/hand-over", roles=())
 UNDO = Verb(method="DELETE", path="/hand-over", roles=())
 
@@ -82,12 +85,16 @@ class Machine:
     seen: worker.Observed
     paths: worker.Paths
     leaving: bool = False
+    forced: bool = False
+    """Whether the administrator accepts the loss of what it doesn't hand over."""
     document: Document | None = None
     files: dict[str, str] = field(default_factory=dict[str, str])
     spec: ProcessSpec | None = None
     state: str = DEAD
     read: str = ""
     """The config that its process read when it started."""
+    ran: tuple[str, ...] = ()
+    """The roles that its process was started with."""
     report: Report | None = None
     handover: Handover = field(default_factory=Handover)
     drain: Drain | None = None
@@ -136,6 +143,7 @@ class Machine:
             now_s=now_s,
             metrics="\n".join(lines) if process.ready else "",
             disk=Disk(sizes={} if process.running else files),
+            forced=self.forced,
         )
 
     def decide(self, product: Product, seen: worker.Observed) -> worker.Desired:
@@ -155,6 +163,7 @@ class Machine:
         """Start the process: it reads the config that lies there now, and what it had on its disk."""
         self.spec, self.state, self.born_s, self.asked = spec, STARTING, now_s, False
         self.read = self.files.get(self.paths.config, "")
+        self.ran = self.expanded
 
 
 @dataclass(kw_only=True)

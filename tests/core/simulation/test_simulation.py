@@ -7,12 +7,16 @@ for every product; `ROLECALL_SEED=100-199` through a hundred.
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from rolecall.core.products import PRODUCTS
+from rolecall.testing import a_group
 from simulation.fate import Fate
+from simulation.parts import lean
+from simulation.world import World
 
 _HISTORIES = 2500
 """Of each of the four products."""
@@ -38,7 +42,7 @@ def _chunk(seeds: range) -> Any:
 @pytest.mark.parametrize("seeds", chunks())
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_history(product: str, seeds: range):
-    """Whatever happens, G3 to G6 hold at every step, and the world comes to rest when it ends."""
+    """Whatever happens, G3 to G7 hold at every step, and the world comes to rest when it ends."""
     for seed in seeds:
         fate = Fate(seed, PRODUCTS[product])
         try:
@@ -59,3 +63,24 @@ def test_same_seed_same_history(product: str):
 
     assert first.history == second.history
     assert first.world.document == second.world.document
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_scale_in_goes_on_wherever_its_hosts_were_ended(product: str):
+    """All hosts end together after their first, their second… their last action, and begin again."""
+    one = PRODUCTS[product]
+    begun = World(lean(one), tuple(a_group(name, roles, 2) for name, roles, _ in one.minimal))
+    begun.settle()
+    leaver = next(unit for unit, machine in sorted(begun.machines.items()) if machine.drain)
+    begun.leave(leaver)
+    actions, whole = 0, False
+    while not whole:
+        actions += 1
+        world = deepcopy(begun)
+        world.patience = actions
+        world.settle()
+        whole = leaver not in world.machines
+        world.patience = None
+        world.settle()
+        assert leaver not in world.machines
+    assert actions > 8

@@ -1,0 +1,78 @@
+"""What the actions of a coordinator's and of a worker's host do to a world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rolecall.core import changes
+from simulation import judging
+from simulation.parts import DEAD, UNDO, Machine
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+
+def coordinate(world: World, action: changes.Action) -> None:
+    """Do what a coordinator wants."""
+    match action:
+        case changes.LoadGateway(text, serving):
+            for gateway in world.gateways:
+                # What it was still leaving behind is not left yet.
+                gateway.loaded |= gateway.loading
+                gateway.text, gateway.loading = text, serving
+        case changes.VerifyConfig(digest, config):
+            said = "field refused not found" if "refused: true" in config else ""
+            world.verified = {**world.verified, digest: said}
+        case changes.PublishDocument(document):
+            assert world.document is None or document.revision > world.document.revision
+            world.document = document
+        case changes.ForgetMember(one):
+            judging.forgotten(world, one.member)
+            world.beats.pop(one.member, None)
+        case _:
+            raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
+
+
+def work(world: World, machine: Machine, action: changes.Action) -> None:
+    """Do what a worker wants."""
+    match action:
+        case changes.WriteFile(file):
+            machine.files[file.path] = file.content
+        case changes.StartProcess(spec):
+            assert machine.spec is None or machine.state == DEAD
+            machine.start(spec, world.now_s)
+        case changes.RestartProcess(spec):
+            judging.restart(world, machine, spec)
+            machine.start(spec, world.now_s)
+        case changes.StopProcess():
+            judging.stop(world, machine)
+            _stop(world, machine)
+        case changes.AskUnit() | changes.KeepHandover():
+            _drain(world, machine, action)
+        case changes.PublishReport(_, report):
+            machine.report = report
+        case _:
+            raise TypeError(f"cannot apply {action!r}: it isn't a worker's")
+
+
+def _stop(world: World, machine: Machine) -> None:
+    """End a process: it leaves its rings, and hands over if it was asked to."""
+    if machine.ready and machine.asked:
+        world.put(machine)
+    if machine.state != DEAD:
+        world.beats.pop(machine.unit, None)
+    machine.spec, machine.state = None, DEAD
+
+
+def _drain(world: World, machine: Machine, action: changes.AskUnit | changes.KeepHandover) -> None:
+    match action:
+        case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
+            assert machine.ready
+            back = UNDO in verbs
+            went = back or world.put(machine)
+            machine.asked = machine.asked if not went else not back
+            machine.handover = then if went else replace(otherwise, refused="the store is down")
+        case changes.KeepHandover(handover):
+            machine.handover = handover

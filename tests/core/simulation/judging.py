@@ -1,0 +1,75 @@
+"""G3 to G7, judged of a world at the very step at which they can be broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rolecall.core.model import ProcessSpec
+from simulation.parts import READABLE_S, Machine
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+
+def restart(world: World, machine: Machine, spec: ProcessSpec) -> None:
+    """Judge that a process is to be ended and started another way."""
+    old = machine.spec
+    assert old is not None
+    before = (old.identity, old.command, old.environment)
+    assert before != (spec.identity, spec.command, spec.environment), f"{machine.unit}: for nothing"
+    was_ready = machine.ready
+    stop(world, machine)
+    config = machine.files[machine.paths.config]
+    if was_ready and world.bad_for(machine, config):
+        reached = world.reached.setdefault(config, set())
+        reached.add(machine.unit)
+        assert len(reached) == 1, f"G4: a config that the first unit fell over reached {sorted(reached)}"
+
+
+def stop(world: World, machine: Machine) -> None:
+    """Judge that a process is asked to stop: nothing is said of one that isn't ready."""
+    if not machine.ready:
+        return
+    unit, revision = machine.unit, machine.document.revision if machine.document else 0
+    for gateway in world.gateways:
+        assert unit not in gateway.sends_to, f"G5: {unit} is asked to stop while a gateway sends to it"
+    for other in sharing_a_ring(world, machine):
+        assert not other.asked_to_stop, f"G3: {unit} and {other.unit} are down on purpose"
+        known = other.unit in world.views[revision]
+        assert not known, f"G3: {unit} goes down on purpose, {other.unit} was known not to be ready"
+    machine.asked_to_stop = True
+
+
+def release(world: World, machine: Machine) -> None:
+    """Judge that a unit goes for good; one that is forced to may take along what it holds."""
+    if machine.forced:
+        return
+    assert not machine.holds, f"G6: {machine.unit} goes, and alone holds {sorted(machine.holds)}"
+    for write in machine.wrote:
+        since_s = world.now_s - world.stored[write]
+        assert since_s >= READABLE_S, f"G6: {machine.unit} goes, and {write} is found by nobody yet"
+
+
+def forgotten(world: World, member: str) -> None:
+    """Judge that a ring is to forget a member."""
+    assert member not in world.machines, f"G7: {member} is forgotten, and its unit is there"
+
+
+def always(world: World) -> None:
+    """Judge what must hold at any time."""
+    for machine in world.machines.values():
+        if not machine.asked_to_stop:
+            continue
+        for gateway in world.gateways:
+            assert machine.unit not in gateway.sends_to, f"G5: a gateway sends to {machine.unit}"
+        for other in sharing_a_ring(world, machine):
+            assert not other.asked_to_stop, f"G3: {machine.unit} and {other.unit} are down on purpose"
+
+
+def sharing_a_ring(world: World, machine: Machine) -> Iterator[Machine]:
+    """Yield the other units that share a ring-bearing role with a unit, be it to run or be it run now."""
+    rings = {role.name for role in world.line.roles if role.ring} & {*machine.expanded, *machine.ran}
+    for other in world.machines.values():
+        if other is not machine and rings & {*other.expanded, *other.ran}:
+            yield other
