@@ -7,7 +7,7 @@ from typing import Any
 from stage.clock import now_s, rfc3339
 from stage.errors import ToolError, denied
 from stage.tools.call import Call, Tool
-from stage.world import Status
+from stage.world import Application, Status
 
 _SETTABLE = ("active", "blocked", "maintenance", "waiting")
 
@@ -67,15 +67,23 @@ def _goal_state(call: Call) -> str:
             continue
         goals = relations.setdefault(side.endpoint.name, {})
         goals[far.name] = {"status": "joined" if relation.in_scope else "joining", "since": rfc3339(now_s())}
-        for unit in far.units.values():
-            goals[unit.name] = _goal(unit.workload, unit.life)
-    units = {unit.name: _goal(unit.workload, unit.life) for unit in context.app.units.values()}
-    return call.json({"units": units, "relations": relations})
+        goals.update(_goals(far))
+    return call.json({"units": _goals(context.app), "relations": relations})
 
 
-def _goal(status: Status, life: str) -> dict[str, str]:
-    current = "dying" if life != "alive" else status.current
-    return {"status": current, "since": rfc3339(status.since_s)}
+def _goals(app: Application) -> dict[str, dict[str, str]]:
+    """Tell of an application's units, as long as they aren't dead.
+
+    Source: apiserver/facades/agent/uniter/goal-state.go.
+    """
+    return {
+        unit.name: {
+            "status": "dying" if unit.life == "dying" else unit.workload.current,
+            "since": rfc3339(unit.workload.since_s),
+        }
+        for unit in app.units.values()
+        if unit.life != "dead"
+    }
 
 
 TOOLS = {

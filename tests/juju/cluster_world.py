@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from driver import Event, Life, StillWorld, Unit, check_failed, check_recovered
+from driver import UPDATE_STATUS, Event, Life, StillWorld, Unit, check_failed, check_recovered
+from fake_rings import FakeRings
 from ops import pebble, testing
 
 from rolecall.core import options, roles, wire
@@ -67,6 +68,7 @@ class ClusterWorld(StillWorld):
     waited: set[str] = field(default_factory=set[str])
     """Units that waited, in a hook, for the gateways to leave them out."""
     now_s: float = 1000.0
+    rings: FakeRings = field(init=False)
     planted: set[str] = field(default_factory=set[str])
     """Secret texts that may stand nowhere but in secrets and in files of mode 0600."""
     violations: list[str] = field(default_factory=list[str])
@@ -85,9 +87,14 @@ class ClusterWorld(StillWorld):
     _told: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     _judged: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
 
+    def __post_init__(self) -> None:
+        line = self.product.lines[0].name
+        served = (ring for ring in self.product.rings if not ring.lines or line in ring.lines)
+        self.rings = FakeRings.at(ring.path for ring in served)
+
     def seams(self, unit: Unit) -> Mapping[str, Any]:
-        """Give the unit's hooks this world's network."""
-        return {"net": FakeNet(self, unit)}
+        """Give the unit's hooks this world's network, and the model's list of units."""
+        return {"net": FakeNet(self, unit), "roster": FakeRoster(self)}
 
     def before(self, unit: Unit, state: testing.State) -> None:
         """Learn where the unit is."""
@@ -125,11 +132,12 @@ class ClusterWorld(StillWorld):
             self._unload(unit)
             return
         process = self.processes.pop(unit.name, None)
+        self.rings.leave(_pod(unit))
         # A unit that is removed or parted takes with it what it has shown: the next one is tried then.
         self.reached.discard(unit.name)
         if process is None or not process.ready or unit.app.name in self.replaced:
             return
-        pod = unit.name.replace("/", "-")
+        pod = _pod(unit)
         # A coordinator that is being removed is no longer told what the others agree on; the new pod of one
         # that is being refreshed may begin to serve between a unit's wait for the gateways and its end.
         dying = {
@@ -146,9 +154,9 @@ class ClusterWorld(StillWorld):
         self.down.add(unit.name)
 
     def _goes(self, name: str) -> bool:
-        """Say whether a unit is being removed, or parted from its coordinator."""
+        """Say whether a unit is removed or being removed, or parted from its coordinator."""
         return any(
-            unit.name == name and (unit.life is Life.DYING or unit.app.name in self.ordered)
+            unit.name == name and (unit.life in (Life.DYING, Life.GONE) or unit.app.name in self.ordered)
             for unit in self.units.values()
         )
 
@@ -206,11 +214,20 @@ class ClusterWorld(StillWorld):
                     yield check_failed(container.name, info.name)
 
     def idle(self) -> Iterable[tuple[Unit, Event]]:
-        """Let every process become ready, and wake whoever asked to be."""
+        """Let every process become ready, and wake whoever asked to be.
+
+        Where a ring has changed, so much time passes that the coordinators look after themselves, too.
+        """
+        self.rings.pass_time({_pod(unit) for unit in self.units.values() if unit.name in self.processes})
+        if self.rings.stirred:
+            self.rings.stirred = False
+            coordinators = [unit for unit in self.units.values() if _NGINX in unit.containers]
+            yield from ((unit, UPDATE_STATUS) for unit in coordinators if unit.life is Life.ALIVE)
         for unit in list(self.units.values()):
             process = self.processes.get(unit.name)
             if process is not None and not process.ready and not (self.bad and self.bad in process.read):
                 process.ready = True
+                self.rings.join(_pod(unit))
                 self.down.discard(unit.name)
             for name, container in list(unit.pod.containers.items()):
                 for info in container.check_infos:
@@ -221,6 +238,11 @@ class ClusterWorld(StillWorld):
                     if failed and process is not None and process.ready:
                         _set(unit, name, STARTING, pebble.CheckStatus.UP)
                         yield unit, check_recovered(name, STARTING)
+
+    def judge_forgotten(self, member: str) -> None:
+        """Judge whether a ring may forget a member."""
+        if any(_pod(unit) == member and unit.life is not Life.GONE for unit in self.units.values()):
+            self.violations.append(f"G7: {member} is forgotten, and its unit is still there")
 
     def _judge_texts(self, unit: Unit, state: testing.State) -> None:
         """Look for secrets in what a hook showed to others."""
@@ -325,16 +347,16 @@ class FakeNet:
         if unit.name in self.world.texts:
             return self._gateway(unit, url, method, request)
         process = self.world.processes.get(unit.name)
-        return self._worker(process, url, method) if process else Answer(0, "refused")
+        return self._worker(process, url, method, request) if process else Answer(0, "refused")
 
-    def _worker(self, process: Process, url: str, method: str) -> Answer:
+    def _worker(self, process: Process, url: str, method: str, request: Request | None) -> Answer:
         parts = urlsplit(url)
         if parts.path == self.world.product.ready:
             return Answer(200, "ready") if process.ready else Answer(503, "starting")
         if parts.path == "/metrics":
             return Answer(200, self._metrics())
-        if any(ring.path == parts.path for ring in self.world.product.rings):
-            return Answer(404, "no such page")
+        if parts.path in self.world.rings.pages:
+            return self.world.rings.answer(parts.path, method, request, self.world.judge_forgotten)
         if (method, url.partition(parts.netloc)[2]) in self._verbs():
             return Answer(204, "")
         raise AssertionError(f"a charm asked {method} {url}, which nobody here knows")
@@ -372,6 +394,22 @@ class FakeNet:
     def _by_name(self, host: str) -> Unit | None:
         pod = host.partition(".")[0]
         return next((one for one in self.world.units.values() if one.name.replace("/", "-") == pod), None)
+
+
+@dataclass(frozen=True)
+class FakeRoster:
+    """The model's list of units."""
+
+    world: ClusterWorld
+
+    def units(self) -> frozenset[str]:
+        """Return the units that are not gone, also those that are being removed."""
+        return frozenset(unit.name for unit in self.world.units.values() if unit.life is not Life.GONE)
+
+
+def _pod(unit: Unit) -> str:
+    """Return what a unit's ring members are called."""
+    return unit.name.replace("/", "-")
 
 
 def _set(unit: Unit, container: str, check: str, status: pebble.CheckStatus) -> None:

@@ -55,6 +55,7 @@ class Deeds:
             self.change_leader,
             self.kill_in_hook,
             self.lose_unit,
+            self.abandon_worker_unit,
             self.update_status,
             self.refuse_option,
             self.refuse_config,
@@ -134,6 +135,16 @@ class Deeds:
         self.juju.lose_unit(unit)
         self.lost.append(unit.name)
         return f"lose {unit.name}"
+
+    def abandon_worker_unit(self) -> str:
+        """Remove a worker whose pod is gone, and that hands over nothing any more."""
+        staying = [unit for name in sorted(self._roles) for unit in self._staying(name)]
+        alive = [unit for unit in staying if unit.life is Life.ALIVE]
+        if len(staying) < 2 or not alive:
+            return self.update_status()
+        unit = self.random.choice(alive)
+        self.juju.remove_unit(unit, force=True)
+        return f"abandon {unit.name}"
 
     def kill_in_hook(self) -> str:
         """Let the next hook of a unit die."""

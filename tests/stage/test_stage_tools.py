@@ -155,3 +155,10 @@ def test_goal_state_names_the_dying(model: Model) -> None:
     goals = json.loads(call(context(model, "one/0"), "goal-state", "--format=json"))
     assert goals["units"]["one/1"]["status"] == "dying"
     assert set(goals["relations"]["giving"]) == {"two", "two/0"}
+
+
+def test_goal_state_names_no_dead(model: Model) -> None:
+    """Whoever is removed by force is gone for everybody else at once."""
+    model.apps["two"].units["two/0"].life = "dead"
+    goals = json.loads(call(context(model, "one/0"), "goal-state", "--format=json"))
+    assert set(goals["relations"]["giving"]) == {"two"}

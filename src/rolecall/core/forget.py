@@ -61,6 +61,11 @@ class Judgement(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
+def strangers(pages: Iterable[Page], units: Iterable[str]) -> frozenset[str]:
+    """Return the members of any ring that are none of these units."""
+    return frozenset(member for page in pages for member in page.members).difference(units)
+
+
 def judge(pages: Iterable[Page], units: Mapping[str, tuple[str, ...]], copies: Copies) -> Judgement:
     """Judge the members of rings whose units are gone from the model.
 

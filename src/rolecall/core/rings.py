@@ -39,6 +39,19 @@ def rings_of(product: Product, line: str, roles: Iterable[str]) -> tuple[Ring, .
     )
 
 
+def doors(
+    product: Product, line: str, ready: Iterable[tuple[tuple[str, ...], str]]
+) -> tuple[tuple[Ring, str], ...]:
+    """Return each ring with the first of some ready units, by roles and address, that has a page of it."""
+    units = tuple(ready)
+    found = (
+        (ring, next((address for roles, address in units if ring.role in roles), ""))
+        for ring in product.rings
+        if not ring.lines or line in ring.lines
+    )
+    return tuple((ring, address) for ring, address in found if address)
+
+
 class Member(Struct, frozen=True, kw_only=True):
     """A unit and where its process and those of the others answer."""
 

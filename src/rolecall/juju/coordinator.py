@@ -21,6 +21,7 @@ from rolecall.juju.gateway import NginxGateway, Tls
 from rolecall.juju.interfaces.s3 import Bucket
 from rolecall.juju.interfaces.tls import Certificates
 from rolecall.juju.net import HttpNet, Net, unit_name
+from rolecall.juju.rings import JujuRoster, Rings, Roster
 from rolecall.juju.worker_host import AUTHORITY
 
 _GOES = "goes"
@@ -34,6 +35,7 @@ class CoordinatorCharm(ops.CharmBase):
 
     product: ClassVar[Product]
     net: ClassVar[Net] = HttpNet()
+    roster: ClassVar[Roster] = JujuRoster()
 
     def __init__(self, framework: ops.Framework) -> None:
         """Have every event reconcile the whole unit, and observe the actions."""
@@ -108,7 +110,13 @@ class CoordinatorCharm(ops.CharmBase):
         decision = replace(
             decision,
             verdict=verdict_of(
-                (*decision.verdict.problems, *problems, *host.foreign(), *self._waiting(host, decision))
+                (
+                    *decision.verdict.problems,
+                    *problems,
+                    *host.rings.refused,
+                    *host.foreign(),
+                    *self._waiting(host, decision),
+                )
             ),
         )
         rest = f"juju run {self.unit.name} diagnose"
@@ -120,6 +128,7 @@ class CoordinatorCharm(ops.CharmBase):
         relation = self.model.get_relation(self._name(Purpose.PEERS))
         shared, found = self._with_store(peers.read_shared(relation, self.app))
         workers = self.model.relations[self._name(Purpose.CLUSTER)]
+        given = self._given(shared, found)
         return CoordinatorHost(
             product=self.product,
             charm=charm_of(self.product),
@@ -132,8 +141,15 @@ class CoordinatorCharm(ops.CharmBase):
             gateway=self.gateway,
             address=self.address,
             model=self.model,
-            given=self._given(shared, found),
+            given=given,
             shared=shared,
+            rings=Rings(
+                product=self.product,
+                line=self.product.line(given.settings.text("line")),
+                net=self.net,
+                roster=self.roster,
+                tidy=shared.tidy,
+            ),
         )
 
     def _with_store(self, shared: peers.Shared) -> tuple[peers.Shared, s3.Store]:

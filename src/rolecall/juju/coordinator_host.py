@@ -17,6 +17,7 @@ from rolecall.juju import containers, peers, store
 from rolecall.juju.gateway import PASSWORDS, STATUS_PORT, GatewayError, Loaded, NginxGateway, Tls
 from rolecall.juju.interfaces import bags
 from rolecall.juju.peers import Shared
+from rolecall.juju.rings import Rings, Seen
 
 _REMEMBERED = 20
 """How many verdicts of the binary are kept."""
@@ -58,6 +59,7 @@ class CoordinatorHost(Struct, kw_only=True):
     model: ops.Model
     given: Given
     shared: Shared
+    rings: Rings
     loaded: Loaded = field(default_factory=Loaded)
     """What the gateway did when it was last looked at."""
     refused: str = ""
@@ -70,6 +72,7 @@ class CoordinatorHost(Struct, kw_only=True):
         members = self._members()
         self.loaded = self.gateway.observe()
         others = peers.read_consents(self.peers)
+        seen = self.rings.look(members) if self.leads and self._all_heard(members) else Seen()
         return coordinator.Observed(
             deployment=self.given.deployment,
             settings=self.given.settings,
@@ -89,8 +92,14 @@ class CoordinatorHost(Struct, kw_only=True):
             verified=self.shared.verified,
             held=None if self.leads else self.shared.hold.units,
             paused=self.shared.paused,
+            pages=seen.pages,
+            departing=seen.departing,
             problems=self.given.problems,
         )
+
+    def _all_heard(self, members: Mapping[str, coordinator.Member]) -> bool:
+        """Whether every related unit has said what it is, in words that can be read."""
+        return sum(len(relation.units) for relation in self.workers) == len(members)
 
     def diff(
         self, observed: coordinator.Observed, decision: coordinator.Decision
@@ -112,6 +121,8 @@ class CoordinatorHost(Struct, kw_only=True):
                 return self.gateway.reachable and not self.refused
             case changes.VerifyConfig():
                 return self.leads and self.container.can_connect() and not self.untried
+            case changes.ForgetMember(one):
+                return self.leads and self.rings.may_forget(one)
             case _:
                 return self.leads
 
@@ -134,6 +145,9 @@ class CoordinatorHost(Struct, kw_only=True):
                 self.shared = replace(self.shared, verified=verified)
             case changes.PublishDocument(document):
                 self.shared = replace(self.shared, document=document)
+            case changes.ForgetMember(one):
+                if self.rings.may_forget(one):
+                    self.rings.forget(one)
             case _:
                 raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
 
@@ -152,6 +166,7 @@ class CoordinatorHost(Struct, kw_only=True):
             # The gateway doesn't follow the newest hold, so it hasn't agreed to it.
             own = replace(own, revision=-1)
         app = self.app if self.leads else None
+        self.shared = replace(self.shared, tidy=self.rings.tidy)
         if self.peers is not None:
             bags.write(self.peers, app, self.unit, peers.shared_bags(self.shared, own))
         if app is None or self.shared.document is None:

@@ -1,8 +1,9 @@
 """What the units of a coordinator tell each other, in the bags of their peer relation.
 
 The leader's half is the application's bag: the document as it was last published, which units are held
-back, what the binary said of configs, whether the rollout is paused, and by what the object store's keys
-were found. So a new leader goes on where the last one was. Each unit's half is what its gateway does.
+back, what the binary said of configs, whether the rollout is paused, by what the object store's keys were
+found, and with which units the rings were in order. So a new leader goes on where the last one was. Each
+unit's half is what its gateway does.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Shared(Struct, frozen=True, kw_only=True):
     """Digest of a config to what the binary said of it; empty text: it is good."""
     paused: bool = False
     keys: Keys = field(default_factory=Keys)
+    tidy: str = ""
+    """Digest of the units with which no ring was last seen to have a member too many."""
 
 
 def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
@@ -51,6 +54,7 @@ def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
         verified=_decoded(bag, "verified", dict[str, str], {}),
         paused=_decoded(bag, "paused", bool, False),
         keys=_decoded(bag, "keys", Keys, Keys()),
+        tidy=_decoded(bag, "tidy", str, ""),
     )
 
 
@@ -63,6 +67,7 @@ def shared_bags(shared: Shared, consent: Consent) -> Bags:
         "verified": _json(shared.verified),
         "paused": _json(shared.paused),
         "keys": _json(shared.keys),
+        "tidy": _json(shared.tidy),
     }
     return Bags(app=app, unit={"consent": _json(consent)})
 

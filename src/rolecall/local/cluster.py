@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rolecall import engine
-from rolecall.core import changes, coordinator, forget, worker
+from rolecall.core import changes, coordinator, forget, rings, worker
 from rolecall.core import telemetry as core_telemetry
 from rolecall.core.model import (
     Deployment,
@@ -19,7 +19,6 @@ from rolecall.core.model import (
     Report,
     Unit,
 )
-from rolecall.core.rings import members_of
 from rolecall.core.routes import Ring
 from rolecall.local import home as disk
 from rolecall.local import processes, register, stored
@@ -188,17 +187,15 @@ class LocalCluster:
     def _seen(self, ready: Sequence[tuple[tuple[str, ...], str]]) -> tuple[forget.Page, ...]:
         """Ask the first of some ready units, by roles and address, that has a ring's page for that page."""
         line = self.spec.product.line(self.spec.settings.text("line")).name
-        found: list[forget.Page] = []
-        for ring in self.spec.product.rings:
-            address = next((address for roles, address in ready if ring.role in roles), "")
-            if address and (not ring.lines or line in ring.lines):
-                found.append(forget.Page(ring=ring, address=address, members=self.ring(ring, address)))
-        return tuple(found)
+        return tuple(
+            forget.Page(ring=ring, address=address, members=self.ring(ring, address))
+            for ring, address in rings.doors(self.spec.product, line, ready)
+        )
 
     def ring(self, ring: Ring, address: str) -> dict[str, str]:
         """Ask the unit at `address` who the members of a ring are: member to state."""
         answer = self.asker.ask(f"http://{address}:{self.spec.product.port('http')}{ring.path}")
-        return members_of(answer.text) if answer.status == 200 else {}
+        return rings.members_of(answer.text) if answer.status == 200 else {}
 
     def _reports(self, places: tuple[Place, ...], world: World) -> dict[str, Report]:
         return {

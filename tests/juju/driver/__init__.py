@@ -28,6 +28,7 @@ from .applications import App, Life, Unit
 from .juju import Juju
 from .relations import Link
 from .values import (
+    UPDATE_STATUS,
     ActionOutcome,
     CharmData,
     CharmFailedError,
@@ -42,6 +43,7 @@ from .values import (
 from .world import StillWorld, World
 
 __all__ = [
+    "UPDATE_STATUS",
     "ActionOutcome",
     "App",
     "CharmData",

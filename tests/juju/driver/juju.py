@@ -18,6 +18,7 @@ from .metadata import EndpointSpec, spec_of
 from .model import Model
 from .relations import Link, Side
 from .values import (
+    UPDATE_STATUS,
     ActionOutcome,
     CharmData,
     Dispatch,
@@ -206,9 +207,12 @@ class Juju:
             raise DriverError(f"cannot remove the relation of {one} and {other}: there is none")
         self._end(link)
 
-    def remove_unit(self, unit: Unit | str) -> None:
-        """Remove a unit, with the hooks of its departure."""
-        self.model.begin_removal(self.unit(unit))
+    def remove_unit(self, unit: Unit | str, *, force: bool = False) -> None:
+        """Remove a unit, with the hooks of its departure; with `force`, at once and without them."""
+        if force:
+            self.model.remove_at_once(self.unit(unit))
+        else:
+            self.model.begin_removal(self.unit(unit))
 
     def run_action(
         self, unit: Unit | str, action: str, params: Mapping[str, Any] | None = None
@@ -293,7 +297,7 @@ class Juju:
         """Let every unit look after itself, as Juju does every five minutes."""
         for unit in self.model.units:
             if unit.life is Life.ALIVE:
-                self.model.tell(unit, Event(kind="update-status"))
+                self.model.tell(unit, UPDATE_STATUS)
 
     def _end(self, link: Link) -> None:
         self.model.tell_all(link.end())

@@ -137,6 +137,14 @@ class Model:
         for event in startup.last_hooks(unit):
             self.tell(unit, event)
 
+    def remove_at_once(self, unit: Unit) -> None:
+        """Let a unit go without a hook of its own; the others hear that it departed."""
+        for link in self.links_of(unit):
+            if unit.name not in link.unit_dying:
+                self.tell_all(link.leave(unit))
+            self._out(link, unit)
+        self._gone(unit)
+
     def state_of(self, unit: Unit, event: Event | None = None) -> testing.State:
         """Return what Juju shows a unit now."""
         return views.state_of(unit, self.links.values(), self.vault.visible(unit), self._juju, event)

@@ -40,6 +40,9 @@ class Event:
         return f"{self.name}({', '.join(facts)})" if facts else self.name
 
 
+UPDATE_STATUS = Event(kind="update-status")
+
+
 def check_failed(container: str, check: str) -> Event:
     """Return the event of a Pebble check that reached its threshold."""
     return Event(kind="pebble-check-failed", about=container, check=check)

@@ -1,0 +1,143 @@
+"""The coordinator has the rings forget whose units are gone, and nobody else (G7)."""
+
+from __future__ import annotations
+
+import pytest
+from clusters import COORDINATOR, Deployed, deploy
+from driver import UPDATE_STATUS, Life
+
+from rolecall.core.products import PRODUCTS
+from rolecall.core.products.loki import LOKI
+
+LEADER = f"{COORDINATOR}/0"
+
+
+def three_writers(coordinators: int = 1) -> Deployed:
+    """Return a cluster at rest that keeps three copies."""
+    made = deploy(
+        LOKI, (("write", ("write",), 3), ("rest", ("read", "backend"), 1)), coordinators=coordinators
+    )
+    made.settle()
+    return made
+
+
+def status(made: Deployed) -> str:
+    """Return what the leader says of the cluster."""
+    return made.juju.unit(LEADER).status
+
+
+def look(made: Deployed, name: str = LEADER) -> None:
+    """Let a coordinator hear all that waits and look after itself; nobody else, and no time passes."""
+    unit = made.juju.unit(name)
+    made.juju.emit(unit, UPDATE_STATUS)
+    while len(unit.queue):
+        made.juju.model.dispatch(unit)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_unit_that_is_gone_for_good_is_forgotten(product: str):
+    made = deploy(PRODUCTS[product], PRODUCTS[product].recommended)
+    made.settle()
+    gone = next(unit for unit in made.units() if len(unit.app.units) > 1)
+
+    made.juju.remove_unit(gone, force=True)
+    made.settle()
+
+    there = {unit.name.replace("/", "-") for unit in made.units()}
+    assert made.world.rings.members == there
+    assert status(made) == "active"
+
+
+def test_a_heartbeat_that_is_too_new_is_waited_for():
+    """Until then the status says whom the ring is to forget."""
+    made = three_writers()
+
+    made.juju.remove_unit("write/2", force=True)
+    look(made)
+
+    said = status(made)
+    assert said.startswith("waiting: cannot have the ring /compactor/ring forget write/2 yet: ")
+    assert "write-2" in made.world.rings.members
+
+
+def test_without_a_majority_of_the_copies_nobody_is_forgotten():
+    """Of three writers two are gone: the verdict names unit, ring and what to do."""
+    made = three_writers()
+    # The other one hasn't been removed: it is a member that stays, however it is.
+    made.juju.remove_unit("write/2", force=True)
+    made.world.rings.pass_time({"write-1"})
+
+    look(made)
+
+    said = status(made)
+    assert "write-2" in made.world.rings.members
+    assert said.startswith(
+        "active: cannot have the ring /compactor/ring forget write/2: its unit is gone, and of 3 copies only "
+        "1 are healthy; bring it back, or add units with the role write"
+    )
+
+
+def test_a_unit_that_has_yet_to_hand_over_is_not_forgotten():
+    """It departed from its relation, and its process doesn't answer: it is still in the model."""
+    made = three_writers()
+    made.juju.remove_unit("write/2")
+    made.world.rings.pass_time({"rest-0", "write-0", "write-1"})
+
+    look(made)
+
+    assert made.juju.unit("write/2").life is Life.DYING
+    assert "write-2" in made.world.rings.members
+    assert status(made) == "active"
+    assert made.world.violations == []
+
+
+def test_who_follows_looks_at_no_ring():
+    made = three_writers(coordinators=2)
+    made.juju.remove_unit("write/2", force=True)
+    looks = made.world.rings.looks
+
+    look(made, f"{COORDINATOR}/1")
+
+    assert made.world.rings.looks == looks
+
+
+def test_a_cluster_at_rest_is_asked_for_no_ring():
+    """The rings were seen to be in order with these very units; a new leader knows that, too."""
+    made = three_writers(coordinators=2)
+    looks = made.world.rings.looks
+
+    made.juju.update_status()
+    made.juju.change_leader(COORDINATOR, f"{COORDINATOR}/1")
+    made.settle()
+
+    assert looks
+    assert made.world.rings.looks == looks
+
+
+def test_a_ring_that_refuses_is_told_of_and_asked_again():
+    made = three_writers()
+    made.world.rings.refuses = True
+    made.juju.remove_unit("write/2", force=True)
+    made.settle()
+
+    said = status(made)
+    made.world.rings.refuses = False
+    look(made)
+
+    assert said.startswith("active: cannot have the ring /ring forget write/2: it answers 500: failed to")
+    assert "write-2" not in made.world.rings.members
+    assert status(made) == "active"
+
+
+def test_a_page_that_does_not_answer_says_nothing():
+    """Nobody is forgotten, and nothing is taken for in order."""
+    made = three_writers()
+    made.world.rings.silent = "/ring"
+    made.juju.remove_unit("write/2", force=True)
+    made.settle()
+    assert "write-2" in made.world.rings.members
+
+    made.world.rings.silent = ""
+    look(made)
+
+    assert "write-2" not in made.world.rings.members
