@@ -239,6 +239,14 @@ class ClusterWorld(StillWorld):
                         _set(unit, name, STARTING, pebble.CheckStatus.UP)
                         yield unit, check_recovered(name, STARTING)
 
+    def strangers(self) -> set[str]:
+        """List the members that a page shows and that are no units any more."""
+        line = self.product.lines[0]
+        running = {role for process in self.processes.values() for role in line.expand(process.roles)}
+        shown = {ring.path for ring in self.product.rings if ring.role in running} & self.rings.pages.keys()
+        there = {_pod(unit) for unit in self.units.values() if unit.life is not Life.GONE}
+        return {member for path in shown for member in self.rings.pages[path]} - there
+
     def judge_forgotten(self, member: str) -> None:
         """Judge whether a ring may forget a member."""
         if any(_pod(unit) == member and unit.life is not Life.GONE for unit in self.units.values()):

@@ -216,7 +216,7 @@ class Fate:
         shared = deployed.shared()
         assert shared.document is not None, "nothing was published"
         assert not shared.hold.units and not shared.document.grants, f"left: {shared}"
-        strangers = self.world.rings.members - {_pod(unit) for unit in deployed.units()}
+        strangers = self.world.strangers()
         assert not strangers, f"G7: {strangers} are still members of the rings"
         names = {
             f"{_pod(unit)}.{unit.app.name}-endpoints.model.svc.cluster.local" for unit in deployed.units()

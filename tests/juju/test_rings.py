@@ -43,8 +43,8 @@ def test_a_unit_that_is_gone_for_good_is_forgotten(product: str):
     made.juju.remove_unit(gone, force=True)
     made.settle()
 
-    there = {unit.name.replace("/", "-") for unit in made.units()}
-    assert made.world.rings.members == there
+    assert gone.name.replace("/", "-") not in made.world.rings.members
+    assert made.world.strangers() == set()
     assert status(made) == "active"
 
 
@@ -141,3 +141,47 @@ def test_a_page_that_does_not_answer_says_nothing():
     look(made)
 
     assert "write-2" not in made.world.rings.members
+
+
+def test_the_action_refuses_while_the_model_has_the_unit():
+    """Also when its relation has ended already, and it has yet to hand over."""
+    made = three_writers()
+    made.juju.remove_unit("write/2")
+
+    refused = [
+        made.juju.run_action(LEADER, "forget-ring-member", {"member": name}).failure
+        for name in ("write/1", "write-2")
+    ]
+
+    assert refused == [
+        f"cannot forget {name}: the model has its unit; remove that, and it leaves its rings"
+        for name in ("write-1", "write-2")
+    ]
+    assert made.world.rings.members == {"write-0", "write-1", "write-2", "rest-0"}
+
+
+def test_the_action_has_rings_forget_whoever_the_charm_still_waits_for():
+    """One ring by its path, then all others; afterwards there is nobody to forget."""
+    made = three_writers()
+    made.juju.remove_unit("write/2", force=True)
+
+    one = made.act(LEADER, "forget-ring-member", {"member": "write/2", "ring": "/ring"})
+    rest = made.act(LEADER, "forget-ring-member", {"member": "write/2"})
+    none = made.juju.run_action(LEADER, "forget-ring-member", {"member": "write/2"})
+
+    assert one == {"forgotten-by": "/ring"}
+    others = set(made.world.rings.pages) - {"/ring"}
+    assert set(rest["forgotten-by"].split(", ")) == others
+    assert none.failure is not None
+    assert none.failure.startswith("cannot forget write-2: it is no member of the rings (/ring, ")
+
+
+def test_the_action_tells_of_a_refusal():
+    made = three_writers()
+    made.world.rings.refuses = True
+    made.juju.remove_unit("write/2", force=True)
+
+    told = made.juju.run_action(LEADER, "forget-ring-member", {"member": "write/2"})
+
+    assert told.failure is not None
+    assert told.failure.startswith("cannot have the ring /ring forget write-2: it answers 500")

@@ -20,6 +20,7 @@ from patience import until
 from stage_site import Site
 
 from rolecall.core.product import Product
+from rolecall.core.rings import members_of
 from rolecall.core.routes import Call
 from stage.charm import read
 
@@ -183,6 +184,15 @@ class Charmed:
         except (OSError, http.client.HTTPException) as error:
             return 0, f"{type(error).__name__}: {error}"
 
+    def ring(self, unit: str) -> dict[str, str]:
+        """Return the members of the first ring that a unit has a page of, to their states."""
+        path, port = self.product.rings[0].path, self.product.port("http")
+        request = urllib.request.Request(
+            f"http://{self.address(unit)}:{port}{path}", headers={"Accept": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=_REQUEST_S) as answer:  # noqa: S310
+            return members_of(answer.read().decode())
+
     def check(self, marker: str, *, write: str, read: str, scheme: str = "http") -> None:
         """Write through one gateway and read it back through another."""
         plan = self.product.check(marker, time.time_ns())
@@ -215,6 +225,10 @@ class Charmed:
     def give_back(self, unit: str) -> None:
         """Give a unit another pod, with the storage that it had. On the stage only."""
         self.juju.cli("stage", "return-pod", unit)
+
+    def abandon(self, app: str) -> None:
+        """Remove an application's unit with the highest number, whose pod is lost: nothing hands over."""
+        self.juju.remove_unit(app, num_units=1, force=True)
 
     def storage(self, unit: str) -> Path:
         """Return the folder on this machine of a unit's storage. On the stage only."""

@@ -246,6 +246,26 @@ def test_without_a_store_the_rest_goes_on(cluster: Charmed):
     assert {unit: after.get(unit) for unit in before} == before
 
 
+def test_a_writer_that_is_gone_for_good_is_forgotten(cluster: Charmed):
+    """G7: its ring keeps it, dead as it is, for as long as its unit is in the model; then no longer."""
+    if cluster.product is not LOKI:
+        pytest.skip("a heartbeat is too old after a minute for every product: one of them is enough")
+    before, name = cluster.births(), "write-2"
+    cluster.lose("write/2")
+    until(lambda: cluster.ring("write/0")[name] == "UNHEALTHY", 120, "the heartbeat to be too old")
+    cluster.juju.cli("stage", "update-status")
+
+    assert name in cluster.ring("write/0")
+    cluster.abandon("write")
+    until(lambda: name not in cluster.ring("write/0"), 60, "the ring to forget it")
+
+    cluster.await_active()
+    first, second = cluster.gateways()
+    cluster.check("gone1", write=first, read=second)
+    del before[name]
+    assert cluster.births() == before
+
+
 def test_no_secret_is_anywhere_it_may_not_be(cluster: Charmed):
     """G10: after all that has happened, whoever may not know the keys finds them nowhere."""
     assert leaks(places(cluster), secrets_of(cluster)) == []

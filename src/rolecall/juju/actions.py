@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ops
 
+from rolecall.core.forget import Forget
 from rolecall.core.routes import Answer, Call
 from rolecall.juju import integrations, status
 from rolecall.juju.net import Request
@@ -30,6 +31,7 @@ class Actions(ops.Object):
             "check": self._on_check,
             "diagnose": self._on_diagnose,
             "rollout": self._on_rollout,
+            "forget-ring-member": self._on_forget_ring_member,
             "list-receivers": self._on_list_receivers,
         }
         for name in charm.meta.actions:
@@ -103,6 +105,31 @@ class Actions(ops.Object):
                 "waits-for": ", ".join(decision.rollout.waits_for) or "none",
             }
         )
+
+    def _on_forget_ring_member(self, event: ops.ActionEvent) -> None:
+        """Have rings forget a member at once, whatever of the cluster isn't ready (G7)."""
+        member, path = str(event.params["member"]).replace("/", "-"), str(event.params.get("ring", ""))
+        host = self._charm.host()
+        if member in host.rings.units():
+            event.fail(
+                f"cannot forget {member}: the model has its unit; remove that, and it leaves its rings"
+            )
+            return
+        pages = host.rings.pages(host.rings.answering(host.members()))
+        if pages is None:
+            event.fail("cannot look at the rings: a unit doesn't answer; try again")
+            return
+        found = [page for page in pages if member in page.members and path in ("", page.ring.path)]
+        if not found:
+            where = path or ", ".join(page.ring.path for page in pages) or "none that can be looked at"
+            event.fail(f"cannot forget {member}: it is no member of the rings ({where})")
+            return
+        for page in found:
+            one = Forget(address=page.address, path=page.ring.path, member=member)
+            if refusal := host.rings.forget(one):
+                event.fail(f"cannot have the ring {one.path} forget {member}: {refusal}")
+                return
+        event.set_results({"forgotten-by": ", ".join(page.ring.path for page in found)})
 
     def _on_list_receivers(self, event: ops.ActionEvent) -> None:
         """List the receivers that the gateway has open, each with its address."""

@@ -69,7 +69,7 @@ class CoordinatorHost(Struct, kw_only=True):
 
     def observe(self) -> coordinator.Observed:
         """Look at the cluster."""
-        members = self._members()
+        members = self.members()
         self.loaded = self.gateway.observe()
         others = peers.read_consents(self.peers)
         seen = self.rings.look(members) if self.leads and self._all_heard(members) else Seen()
@@ -192,7 +192,8 @@ class CoordinatorHost(Struct, kw_only=True):
             if bag.get("version", str(wire.VERSION)) != str(wire.VERSION)
         )
 
-    def _members(self) -> dict[str, coordinator.Member]:
+    def members(self) -> dict[str, coordinator.Member]:
+        """Return what the workers' units say of themselves, by unit."""
         found: dict[str, coordinator.Member] = {}
         for relation in self.workers:
             for unit in relation.units:

@@ -17,8 +17,8 @@ def await_forgotten(product: Product, net: Net, unit: str, gateways: Iterable[st
     This is part of a drain, the one thing that a hook may take time for. A gateway that doesn't answer
     sends to nobody.
     """
-    waiting = set(gateways)
-    for _ in range(round(limit_s / _PAUSE_S)):
+    waiting, end_s = set(gateways), net.now() + limit_s
+    while net.now() < end_s:
         waiting = {address for address in waiting if unit in _units(product, net, address)}
         if not waiting:
             return True

@@ -184,10 +184,10 @@ class NginxGateway:
                 self._container.start(CONTAINER)
         except (pebble.ChangeError, pebble.APIError) as error:
             raise GatewayError(f"cannot load the gateway: nginx doesn't start: {error}") from error
-        mark, followed = nginx.mark_of(text), 0
+        mark, followed, end_s = nginx.mark_of(text), 0, self._net.now() + _RELOAD_S
         # The master has the old workers stop accepting 0.1 s after it started the new ones
         # (ngx_process_cycle.c): one answer by the new config isn't all of them.
-        for _ in range(round(_RELOAD_S / _BETWEEN_S)):
+        while self._net.now() < end_s:
             followed = followed + 1 if self._told(text).config == mark else 0
             if followed == _ANSWERS:
                 return

@@ -192,14 +192,26 @@ def _actions(product: Product) -> Tree:
             },
         ),
     }
+    actions["forget-ring-member"] = _action(
+        "Have the rings forget a member whose unit is gone; refused while the model has the unit. The leader"
+        " does so by itself once all other units are ready and enough copies are left.",
+        required=("member",),
+        member={"type": "string", "description": "The unit that is gone, such as write/2."},
+        ring={
+            "type": "string",
+            "default": "",
+            "description": "Path of the page of one ring, such as /ring; empty: every ring that it is in.",
+        },
+    )
     if any(listener.receiver for listener in product.listeners):
         actions["list-receivers"] = _action("List the protocols that are taken in, each with its address.")
     return actions
 
 
-def _action(description: str, **params: Tree) -> Tree:
+def _action(description: str, *, required: tuple[str, ...] = (), **params: Tree) -> Tree:
     return {
         "description": description,
         **({"params": params} if params else {}),
+        **({"required": list(required)} if required else {}),
         "additionalProperties": False,
     }

@@ -20,7 +20,7 @@ from ops import hookcmds
 from rolecall.core import forget, rings
 from rolecall.core.coordinator import Member
 from rolecall.core.identity import digest_of
-from rolecall.core.model import Problem, Severity
+from rolecall.core.model import Problem, Report, Severity
 from rolecall.core.product import Product
 from rolecall.core.roles import Line
 from rolecall.juju.net import Net, Request
@@ -34,7 +34,7 @@ class Roster(Protocol):
     """Which units the model has."""
 
     def units(self) -> frozenset[str]:
-        """Return the units of all related applications, also those that are being removed."""
+        """Return the units of this and all related applications, also those that are being removed."""
         ...
 
 
@@ -42,12 +42,13 @@ class JujuRoster:
     """The model's own list."""
 
     def units(self) -> frozenset[str]:
-        """Return the units of all related applications, also those that are being removed.
+        """Return the units of this and all related applications, also those that are being removed.
 
         Source: apiserver/facades/agent/uniter/goal-state.go, which leaves out dead units only.
         """
-        goals = hookcmds.goal_state().relations.values()
-        return frozenset(name for goal in goals for name in goal if "/" in name)
+        goals = hookcmds.goal_state()
+        related = (name for goal in goals.relations.values() for name in goal if "/" in name)
+        return frozenset((*goals.units, *related))
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -83,7 +84,7 @@ class Rings(Struct, kw_only=True):
         staying = [member.report for member in members.values() if not member.report.leaving]
         if units == self.tidy or not staying or not all(report.ready for report in staying):
             return Seen()
-        pages = self.pages((self.line.expand(report.roles), report.address) for report in staying)
+        pages = self.pages(staying)
         strangers = forget.strangers(pages or (), members)
         if pages is None:
             return Seen()
@@ -96,10 +97,19 @@ class Rings(Struct, kw_only=True):
         """Return the units that the model has, as their ring members are called."""
         return frozenset(name.replace("/", "-") for name in self.roster.units())
 
-    def pages(self, ready: Iterable[tuple[tuple[str, ...], str]]) -> tuple[forget.Page, ...] | None:
-        """Ask ready units, by roles and address, for the page of each ring; None when one doesn't answer."""
+    def answering(self, members: Mapping[str, Member]) -> tuple[Report, ...]:
+        """Return what those units said that are ready by what they answer now."""
+        return tuple(
+            member.report
+            for member in members.values()
+            if self.net.ask(self._url(member.report.address, self.product.ready)).status == 200
+        )
+
+    def pages(self, ready: Iterable[Report]) -> tuple[forget.Page, ...] | None:
+        """Ask ready units for the page of each ring; None when one doesn't answer."""
         found: list[forget.Page] = []
-        for ring, address in rings.doors(self.product, self.line.name, ready):
+        units = ((self.line.expand(report.roles), report.address) for report in ready)
+        for ring, address in rings.doors(self.product, self.line.name, units):
             answer = self.net.ask(self._url(address, ring.path))
             if answer.status == 200:
                 members = rings.members_of(answer.text)

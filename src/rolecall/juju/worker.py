@@ -90,8 +90,8 @@ class WorkerCharm(ops.CharmBase):
             NotHandedOverError: it hasn't in time. Juju says so of the unit, and runs the hook again.
         """
         host = self._host(leaving=False, dismissed=True, hands_over=True)
-        waits = ""
-        for _ in range(round(_HAND_OVER_S / _LOOK_S)):
+        waits, end_s = "", self.net.now() + _HAND_OVER_S
+        while self.net.now() < end_s:
             observed, decided, actions = engine.reconcile(
                 host, partial(worker.decide, self.product), host.diff
             )
