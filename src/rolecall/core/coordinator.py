@@ -87,8 +87,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Certificate of the authority that signed the object store's, for every worker; empty: none."""
     pages: tuple[forget.Page, ...] = ()
     """Ring pages, as far as the host looked at them."""
-    departing: frozenset[str] = frozenset()
-    """Units that the host still has, though they are no longer the coordinator's to hear of."""
+    unheard: frozenset[str] = frozenset()
+    """Units that the host has, and that the coordinator has heard nothing of or hears of no longer."""
     problems: tuple[Problem, ...] = ()
     """What the host found: settings that were refused, a store that doesn't answer."""
 
@@ -134,7 +134,7 @@ def decide(product: Product, observed: Observed) -> Decision:
     text, serving = _gateway(product, line, active, observed, planned)
     forgotten = forget.judge(
         observed.pages,
-        {**dict.fromkeys(observed.departing, ()), **{unit.id: unit.roles for unit in cluster.units}},
+        {**dict.fromkeys(observed.unheard, ()), **{unit.id: unit.roles for unit in cluster.units}},
         forget.Copies(role=product.replicated, number=document.choices.replication_factor if document else 1),
     )
     problems = (

@@ -93,7 +93,7 @@ class CoordinatorHost(Struct, kw_only=True):
             held=None if self.leads else self.shared.hold.units,
             paused=self.shared.paused,
             pages=seen.pages,
-            departing=seen.departing,
+            unheard=seen.departing,
             problems=self.given.problems,
         )
 

@@ -57,6 +57,7 @@ class CoordinatorHost:
             settings=self.settings,
             groups=self.groups,
             members={unit: member for unit, member in members.items() if member is not None},
+            unheard=frozenset(unit for unit, member in members.items() if member is None),
             store=self.store,
             secret=self.secret,
             restarts=restarts(self.home),

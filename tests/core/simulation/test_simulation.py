@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from rolecall.core import changes
 from rolecall.core.products import PRODUCTS
 from rolecall.testing import a_group
 from simulation.fate import Fate
-from simulation.parts import lean
+from simulation.parts import HEARTBEAT_S, lean
 from simulation.world import World
 
 _HISTORIES = 2500
@@ -84,3 +85,21 @@ def test_a_scale_in_goes_on_wherever_its_hosts_were_ended(product: str):
         world.settle()
         assert leaver not in world.machines
     assert actions > 8
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_g7_a_unit_that_has_said_nothing_is_not_forgotten(product: str):
+    """It got into the ring, then its host ended and it was asked to go: it may still come back."""
+    one = PRODUCTS[product]
+    world = World(lean(one), tuple(a_group(*rest) for rest in one.minimal))
+    world.settle()
+    unit = world.join(next(machine.group for machine in world.machines.values() if machine.drain))
+    world.deliver_document(unit)
+    world.work(unit)
+    world.progress(unit)
+    world.leave(unit)
+    world.crash(unit, dead=True)
+    world.pass_time(HEARTBEAT_S)
+
+    assert unit in world.beats
+    assert not [action for action in world.coordinate() if isinstance(action, changes.ForgetMember)]

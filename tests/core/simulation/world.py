@@ -205,6 +205,7 @@ class World:
             settings=self.settings,
             groups=tuple(self.groups.values()),
             members=members,
+            unheard=frozenset(self.machines) - self.seen.keys(),
             store=self.store,
             front=the_front(serving=frozenset().union(*(gateway.sends_to for gateway in self.gateways))),
             restarts=self.restarts,
