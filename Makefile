@@ -30,7 +30,7 @@ test-real: binaries ## Get the missing binaries and run every real-binary test
 	$(RUN)/pytest -m "real and not full"
 
 reliability: binaries ## Break every product in every way of docs/reliability.md, under load
-	$(RUN)/pytest -m full
+	$(RUN)/pytest tests/reliability tests/core/simulation
 
 check: setup ## Lint, types, arrows, spelling, and that the charms are what their data says
 	$(RUN)/ruff check .

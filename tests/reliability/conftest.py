@@ -7,9 +7,20 @@ from collections.abc import Iterator
 import pytest
 from object_store import FickleStore, fickle_store
 from real_clusters import Clusters
+from seen import MEASURED
 
 from rolecall.local.fetch import binaries
 from rolecall.local.fetch.helpers import VERSITYGW
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was measured, a line for each cell."""
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.getreports(outcome)]
+    lines = [str(text) for one in reports for name, text in one.user_properties if name == MEASURED]
+    if lines:
+        terminalreporter.section("what was measured")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="module")

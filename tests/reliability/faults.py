@@ -51,11 +51,19 @@ class Fault:
     """What every product promises that isn't named in `but`."""
     but: Mapping[str, Cell] = field(default_factory=dict[str, Cell])
     long: bool = False
-    """Whether only the whole suite runs it."""
+    """Whether it takes more than a minute."""
+    quick: frozenset[str] = frozenset()
+    """Products for which every run of the tests has it; the others have it in the whole suite."""
+    without: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Products for which it can't be made to happen, and why."""
 
     def of(self, product: str) -> Cell:
         """Return what a product promises."""
         return self.but.get(product, self.cell)
+
+
+def _of(*products: str) -> frozenset[str]:
+    return frozenset(products)
 
 
 _NONE = Cell()
@@ -76,21 +84,61 @@ _EMPTY = (
     "why is not settled. Nothing is lost. Replication factor 3 has to be there before."
 )
 
+_TAKES_ON = Cell(
+    fails_s=WHILE_DOWN,
+    away_s=5,
+    gaps=True,
+    why="Its ingester takes traces up to its end: the last of them are refused, and those since its last "
+    "flush are missing from answers until the readers have looked into the store, which they do every 5 "
+    "seconds. Replication factor 3 closes that.",
+)
+
 FAULTS = (
     Fault(name="rolling_restart", title="rolling restart of every unit", cell=_NONE, long=True),
-    Fault(name="kill_each_role", title="kill -9 of one unit of each worker in turn", cell=_IN_FLIGHT),
+    Fault(
+        name="kill_each_role",
+        title="kill -9 of one unit of each worker in turn",
+        cell=_IN_FLIGHT,
+        quick=_of("loki", "pyroscope"),
+    ),
     Fault(
         name="disk_gone",
         title="a writer gone with its disk",
         cell=_IN_FLIGHT,
         but={"tempo": Cell(fails_s=IN_FLIGHT_S, gaps=True, gaps_after=True, why=_EMPTY)},
+        quick=_of("mimir", "pyroscope"),
     ),
-    Fault(name="gateway_reload", title="nginx reloaded under load, ten times", cell=_NONE),
-    Fault(name="gateway_killed", title="kill -9 of nginx", cell=_DOWN),
+    Fault(
+        name="full_disk",
+        title="disk of one writer full for 10 seconds",
+        cell=_NONE,
+        long=True,
+        quick=_of("loki"),
+    ),
+    Fault(
+        name="bad_config_at_third",
+        title="a config that the third unit of a rollout can't use, then the good one",
+        cell=_NONE,
+        without={"pyroscope": "no key of its config names anything that is there on some units only."},
+        long=True,
+    ),
+    Fault(
+        name="gateway_reload",
+        title="nginx reloaded under load, ten times",
+        cell=_NONE,
+        quick=_of("loki", "tempo"),
+    ),
+    Fault(
+        name="gateway_killed",
+        title="kill -9 of nginx",
+        cell=_DOWN,
+        quick=_of("mimir"),
+    ),
     Fault(
         name="store_down_short",
         title="object store down for 10 seconds",
         cell=Cell(reads_fail_s=WHILE_DOWN),
+        quick=_of("loki"),
     ),
     Fault(
         name="store_down_two_minutes",
@@ -102,6 +150,7 @@ FAULTS = (
         name="store_forbidden",
         title="object store refuses the keys (403) after it worked",
         cell=Cell(reads_fail_s=WHILE_DOWN),
+        quick=_of("pyroscope", "tempo"),
     ),
     Fault(
         name="store_bucket_gone",
@@ -117,6 +166,7 @@ FAULTS = (
             "tempo": Cell(loses_s=5.0, fails_s=WHILE_DOWN, gaps=True, why=_LIVE),
         },
         long=True,
+        quick=_of("loki"),
     ),
     Fault(
         name="reboot",
@@ -126,6 +176,7 @@ FAULTS = (
             "tempo": Cell(loses_s=5.0, fails_s=WHILE_DOWN, gaps=True, why=_LIVE),
             "pyroscope": Cell(loses_s=EVERYTHING, fails_s=WHILE_DOWN, gaps=True, why=_HEAD),
         },
+        quick=_of("mimir"),
     ),
     Fault(
         name="only_writer_killed",
@@ -136,6 +187,7 @@ FAULTS = (
             "tempo": Cell(loses_s=5.0, fails_s=WHILE_DOWN, gaps=True, why=_LIVE),
             "pyroscope": Cell(loses_s=EVERYTHING, fails_s=WHILE_DOWN, gaps=True, why=_HEAD),
         },
+        quick=_of("loki"),
     ),
     Fault(
         name="scale_out",
@@ -156,10 +208,29 @@ FAULTS = (
         title="scale in 3 → 2 writers, replication factor 1",
         copies=1,
         cell=_NONE,
+        but={"tempo": _TAKES_ON},
         long=True,
     ),
+    Fault(
+        name="drain_store_down",
+        title="a drain asked for while the object store is down, and the store gone in the middle of one",
+        copies=1,
+        cell=Cell(reads_fail_s=WHILE_DOWN),
+        but={"tempo": _TAKES_ON},
+        long=True,
+        quick=_of("tempo"),
+    ),
+    Fault(
+        name="up_killed_draining",
+        title="`up` killed at each step of a scale-in 3 → 2, replication factor 1",
+        copies=1,
+        cell=_NONE,
+        but={"tempo": _TAKES_ON},
+        long=True,
+        quick=_of("tempo"),
+    ),
 )
-ROWS = tuple((product, fault) for product in PRODUCTS for fault in FAULTS)
+ROWS = tuple((product, fault) for product in PRODUCTS for fault in FAULTS if product not in fault.without)
 
 
 def table() -> str:
@@ -172,6 +243,8 @@ def table() -> str:
         command = f"`.venv/bin/pytest tests/reliability -k {fault.name}`{suite}"
         cells = _words(fault.cell)
         lines.append((fault.title, str(fault.copies), *cells, command))
+        for product, why in fault.without.items():
+            lines.append((f"… {PRODUCTS[product].title}: not shown, {why}", *[""] * 5))
         for product, cell in fault.but.items():
             mark = notes.setdefault(cell.why, f"[{len(notes) + 1}]")
             lines.append((f"… {PRODUCTS[product].title} {mark}", str(fault.copies), *_words(cell), ""))
@@ -186,7 +259,7 @@ def _words(cell: Cell) -> tuple[str, str, str]:
         lost = f"the last {cell.loses_s:g} s" if cell.loses_s else "0"
     if cell.gaps_after:
         lost += "; some answers miss some for a while"
-    writes = "while the single writer restarts" if cell.away_s < math.inf else _for(cell.fails_s)
+    writes = f"{cell.away_s:g} s in all" if cell.away_s < math.inf else _for(cell.fails_s)
     return lost, writes, _for(cell.reading_fails_s)
 
 

@@ -17,14 +17,14 @@ from rolecall.local import operations, processes
 from rolecall.testing.ledger import Ledger
 
 Deed = Callable[[Site, Ledger], None]
-_BACK_S = 60.0
+BACK_S = 60.0
 _ROLLED_S = 400.0
 _RELOADS = 10
-_OUTAGE, _LONG_OUTAGE, _REFUSAL = 200, 2400, 100
+OUTAGE, _LONG_OUTAGE, _REFUSAL = 200, 2400, 100
 """Writes that are acknowledged while the store is away or refuses: those of 10, 120 and 5 seconds."""
 
 
-def _quiet(_: str) -> None:
+def quiet(_: str) -> None:
     """Say nothing."""
 
 
@@ -32,7 +32,7 @@ def rolling_restart(site: Site, ledger: Ledger) -> None:
     """Restart every unit, as `rolecall restart` does."""
     before = site.births()
     ledger.phase(FAULT)
-    outcome = operations.restart(site.cluster, tuple(site.units()), say=_quiet, timeout_s=_ROLLED_S)
+    outcome = operations.restart(site.cluster, tuple(site.units()), say=quiet, timeout_s=_ROLLED_S)
     ledger.phase(CALM)
     assert outcome.done, [str(problem) for problem in outcome.verdict.problems]
     after = site.births()
@@ -56,8 +56,8 @@ def _killed(site: Site, ledger: Ledger, unit: str) -> None:
     before = site.births()[unit]
     ledger.phase(FAULT)
     kill(site.cluster, unit)
-    until(lambda: site.births().get(unit, before) != before, _BACK_S, f"{unit} to run again")
-    _calm(site, ledger)
+    until(lambda: site.births().get(unit, before) != before, BACK_S, f"{unit} to run again")
+    calm(site, ledger)
 
 
 def disk_gone(site: Site, ledger: Ledger) -> None:
@@ -82,7 +82,7 @@ def gateway_reload(site: Site, ledger: Ledger) -> None:
     for number in range(_RELOADS):
         old = nginx_workers(site.cluster)
         site.cluster.supervisor.signal("gateway", "SIGHUP")
-        until(lambda old=old: nginx_workers(site.cluster) - old, _BACK_S, f"new workers, reload {number}")
+        until(lambda old=old: nginx_workers(site.cluster) - old, BACK_S, f"new workers, reload {number}")
     ledger.phase(CALM)
     assert births(site.cluster)["gateway"] == master
 
@@ -92,7 +92,7 @@ def gateway_killed(site: Site, ledger: Ledger) -> None:
     master = psutil.Process(births(site.cluster)["gateway"].pid)
     ledger.phase(FAULT)
     _kill_all([master, *master.children()])
-    until(lambda: _other_gateway(site, master.pid), _BACK_S, "another nginx")
+    until(lambda: _other_gateway(site, master.pid), BACK_S, "another nginx")
     await_writes(ledger)
     ledger.phase(CALM)
 
@@ -104,7 +104,7 @@ def _other_gateway(site: Site, pid: int) -> bool:
 
 def store_down_short(site: Site, ledger: Ledger) -> None:
     """Stop the object store for ten seconds."""
-    _store_away(site, ledger, _OUTAGE)
+    _store_away(site, ledger, OUTAGE)
 
 
 def store_down_two_minutes(site: Site, ledger: Ledger) -> None:
@@ -119,7 +119,7 @@ def _store_away(site: Site, ledger: Ledger, writes: int) -> None:
         await_writes(ledger, writes)
     finally:
         site.store.start()
-    _calm(site, ledger)
+    calm(site, ledger)
 
 
 def store_forbidden(site: Site, ledger: Ledger) -> None:
@@ -129,11 +129,11 @@ def store_forbidden(site: Site, ledger: Ledger) -> None:
     site.store.start(access_key="SOMEBODY-ELSE")
     try:
         await_writes(ledger, _REFUSAL)
-        _refused(site, "wrong-key")
+        refused(site, "wrong-key")
     finally:
         site.store.stop()
         site.store.start()
-    _calm(site, ledger)
+    calm(site, ledger)
 
 
 def store_bucket_gone(site: Site, ledger: Ledger) -> None:
@@ -142,23 +142,23 @@ def store_bucket_gone(site: Site, ledger: Ledger) -> None:
     site.store.hide_bucket()
     try:
         await_writes(ledger, _REFUSAL)
-        _refused(site, "no-such-bucket")
+        refused(site, "no-such-bucket")
     finally:
         site.store.show_bucket()
-    _calm(site, ledger)
+    calm(site, ledger)
 
 
-def _refused(site: Site, cause: str) -> None:
+def refused(site: Site, cause: str) -> None:
     """Have `up` name the store as what is wrong; it changes nothing."""
     before = site.births()
-    outcome = operations.up(site.cluster, say=_quiet)
+    outcome = operations.up(site.cluster, say=quiet)
     assert not outcome.done
     facts = {problem.code: dict(problem.facts) for problem in outcome.verdict.problems}
     assert facts["object-store"]["cause"] == cause
     assert site.births() == before
 
 
-def _calm(site: Site, ledger: Ledger) -> None:
+def calm(site: Site, ledger: Ledger) -> None:
     """The store is back; readers notice by themselves."""
     site.await_whole()
     await_reads(ledger)
@@ -175,7 +175,7 @@ def await_reads(ledger: Ledger) -> None:
         # One may have been under way.
         return now.reads - now.failed_reads > good + 1
 
-    until(answered, _BACK_S, "a read that is answered", seen=ledger.so_far)
+    until(answered, BACK_S, "a read that is answered", seen=ledger.so_far)
 
 
 def supervisor_killed(site: Site, ledger: Ledger) -> None:
@@ -183,7 +183,7 @@ def supervisor_killed(site: Site, ledger: Ledger) -> None:
     ledger.phase(FAULT)
     kill(site.cluster, "supervisor")
     bring_up(site.cluster)
-    _calm(site, ledger)
+    calm(site, ledger)
 
 
 def reboot(site: Site, ledger: Ledger) -> None:
@@ -194,9 +194,9 @@ def reboot(site: Site, ledger: Ledger) -> None:
     ledger.phase(FAULT)
     _kill_all([process for first in firsts for process in (first, *_children(first, running))])
     # A killed process keeps its ports for a moment after the kernel has taken its memory.
-    until(lambda: not leftovers(site.cluster), _BACK_S, "every process to be gone and its ports to be free")
+    until(lambda: not leftovers(site.cluster), BACK_S, "every process to be gone and its ports to be free")
     bring_up(site.cluster)
-    _calm(site, ledger)
+    calm(site, ledger)
 
 
 def _children(process: psutil.Process, running: Mapping[str, processes.Running]) -> list[psutil.Process]:
@@ -223,10 +223,10 @@ def scale_in_to_one(site: Site, ledger: Ledger) -> None:
 
 def scale_in_single_copies(site: Site, ledger: Ledger) -> None:
     """Go from three writers to two where each entry has a single copy."""
-    _scaled(site, ledger, 2, _SINGLE)
+    _scaled(site, ledger, 2, SINGLE)
 
 
-_SINGLE: Mapping[str, object] = {"replication-factor": 1}
+SINGLE: Mapping[str, object] = {"replication-factor": 1}
 
 
 def _scaled(site: Site, ledger: Ledger, units: int, settings: Mapping[str, object]) -> None:
@@ -239,6 +239,12 @@ def _scaled(site: Site, ledger: Ledger, units: int, settings: Mapping[str, objec
 
 def have_writers(site: Site, units: int, settings: Mapping[str, object] | None = None) -> None:
     """Have so many units of the minimal set keep what is newest."""
+    want_writers(site, units, settings)
+    bring_up(site.cluster)
+
+
+def want_writers(site: Site, units: int, settings: Mapping[str, object] | None = None) -> None:
+    """Have the file say so; nobody acts on it yet."""
     line = site.product.line("")
     workers = {
         ",".join(roles): units if site.product.replicated in line.expand(roles) else count
@@ -247,16 +253,14 @@ def have_writers(site: Site, units: int, settings: Mapping[str, object] | None =
     store = site.store.server.store(site.store.bucket)
     text = written(site.product, workers, settings=settings, store=store)
     site.cluster = site.clusters.again(site.cluster, text)
-    bring_up(site.cluster)
 
 
 FIRST: Mapping[str, Callable[[Site], None]] = {
     only_writer_killed.__name__: lambda site: have_writers(site, 1),
     scale_out.__name__: lambda site: have_writers(site, 1),
     scale_in_to_one.__name__: lambda site: have_writers(site, 3),
-    scale_in_single_copies.__name__: lambda site: have_writers(site, 3, _SINGLE),
+    scale_in_single_copies.__name__: lambda site: have_writers(site, 3, SINGLE),
 }
-"""What a row needs before its load begins, where the shared cluster may be otherwise."""
 
 DEEDS: Mapping[str, Deed] = {
     deed.__name__: deed

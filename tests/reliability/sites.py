@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from object_store import FickleStore
 from patience import until
@@ -20,6 +24,9 @@ STEADY = 30
 """Writes that must be acknowledged before a fault, and again after it: a second and a half of them."""
 STEADY_S = 60.0
 READY_S = 120.0
+GONE_S = 300.0
+"""Limit of an `up` that has a unit drain."""
+_ROLECALL = Path(sys.executable).with_name("rolecall")
 _OTHERS = ("gateway", "supervisor")
 
 
@@ -108,3 +115,20 @@ def brought_up(clusters: Clusters, product: Product, store: FickleStore, workers
     cluster = clusters(written(product, workers, store=store.server.store(store.bucket)))
     bring_up(cluster)
     return Site(clusters=clusters, cluster=cluster, store=store)
+
+
+@contextmanager
+def rolecall_up(site: Site) -> Generator[subprocess.Popen[bytes]]:
+    """Run `rolecall up` as a person does; it is killed at the end of the block if it still runs."""
+    file = Clusters.file(site.cluster)
+    with subprocess.Popen(
+        [_ROLECALL, "up", str(file), "--timeout", f"{GONE_S:g}s"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **site.store.server.environment},
+        cwd=file.parent,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
