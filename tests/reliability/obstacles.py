@@ -19,7 +19,7 @@ from rolecall.local import operations, processes
 from rolecall.local.cluster import LocalCluster
 from rolecall.testing.ledger import Ledger
 
-_DISK = "1g"
+_DISK = "512m"
 """Room on the small disk: Mimir reserves 128 MiB for a file of its head at once."""
 _HALTED_S = 150.0
 """How long `up` may take to restart two units, and to reach the third."""
@@ -103,7 +103,7 @@ def bad_config_at_third(site: Site, ledger: Ledger) -> None:
     with rolecall_up(site) as up:
         until(lambda: _restarted(site, before) == {first, second, third}, _HALTED_S, f"{third} to be reached")
         await_writes(ledger, OUTAGE)
-        assert up.poll() in (None, 3)
+        assert up.poll() != 0
         assert third in {value for problem in _wrong(site) for name, value in problem.facts if name == "unit"}
         assert _restarted(site, before) == {first, second, third}
     site.cluster = _with(site, {})
