@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from rolecall.core.drain import Course, Disk, Drain, Handover, Sight, Step, advance, take_back
+from rolecall.core.drain import Course, Step, advance, take_back
+from rolecall.core.handover import Disk, Drain, Handover, Sight
 from rolecall.core.routes import Verb
 
 FLUSH = Verb(method="POST", path="/flush", roles=("ingester",))
@@ -184,3 +185,106 @@ def test_what_needs_no_taking_back_is_forgotten(drain: Drain | None):
     kept = Handover(ended_s=100) if drain is KEEPS else Handover(asked_s=100, tried_s=100)
     step = take_back(drain, Sight(now_s=200, alive=True, ready=True), kept)
     assert (step.ask, step.handover) == ((), Handover())
+
+
+QUIET = Drain(
+    roles=("ingester",),
+    ring="ring",
+    reads_only=("-tokens=0",),
+    kept_s=10,
+    data=("wal/",),
+    leftovers=unsent,
+    unfinished=lambda disk: tuple(path for path in disk.sizes if path == "marker"),
+    stored=lambda disk: tuple(f"{path}.gz" for path in disk.sizes if path.startswith("index/")),
+)
+RING = '{"ingesters": {"w": {"addr": "a", "tokens": [7]}, "v": {"addr": "b", "tokens": [20]}}}'
+
+
+def in_ring(now_s: float, *, born: float = 50.0, **more: object) -> Sight:
+    return replace(alive(now_s, born=born), unit="w", ring=RING, **more)
+
+
+def test_one_that_hands_over_at_its_end_goes_on_for_readers():
+    """Its tokens go first; it ends, is back at once, and ends for good when readers find what it had."""
+    step = advance(QUIET, in_ring(100), Handover())
+    assert (step.course, step.ask, step.dated_s) == (Course.GO_ON, (), 101)
+    assert step.entry is not None
+    assert (step.entry.member, step.entry.tokens) == ("w", (21,))
+    kept = step.then
+
+    step = advance(QUIET, in_ring(102), kept)
+    assert (step.course, step.entry) == (Course.GO_ON, None)
+    step = advance(QUIET, in_ring(103), step.handover)
+    assert (step.course, step.dated_s, step.then) == (Course.READS_ONLY, 123, step.handover)
+    assert step.entry is not None
+    assert step.entry.tokens == (21,)
+    kept = step.handover
+
+    step = advance(QUIET, in_ring(108, reads_only=True, ready=False), kept)
+    assert (step.course, step.handover) == (Course.READS_ONLY, kept)
+    step = advance(QUIET, Sight(now_s=110, alive=True, reads_only=True), kept)
+    assert (step.course, step.handover) == (Course.READS_ONLY, kept)
+
+    files = Disk(sizes={"index/1": 3, "wal/2": 1})
+    back = in_ring(115, born=112, reads_only=True, disk=files)
+    step = advance(QUIET, replace(back, absent=("index/1.gz",)), kept)
+    assert (step.course, step.handover.ended_s) == (Course.READS_ONLY, 0)
+    assert "index/1.gz isn't in the object store yet" in step.waits
+    step = advance(QUIET, replace(back, blind="connection refused"), kept)
+    assert (step.handover.ended_s, step.waits) == (0, "connection refused")
+    step = advance(QUIET, back, kept)
+    assert (step.course, step.handover.ended_s, step.handover.found) == (
+        Course.READS_ONLY,
+        115,
+        ("index/1.gz",),
+    )
+    step = advance(QUIET, replace(back, now_s=124.0), step.handover)
+    assert step.course is Course.READS_ONLY
+    step = advance(QUIET, replace(back, now_s=125.0), step.handover)
+    assert step.course is Course.END
+
+    assert advance(QUIET, Sight(now_s=127), step.handover).course is Course.DONE
+    left = Sight(now_s=127, disk=Disk(sizes={"wal/2": 1}))
+    step = advance(QUIET, left, step.handover)
+    assert (step.course, step.handover) == (Course.START, Handover(entry=kept.entry))
+
+
+def test_an_end_that_was_not_a_whole_one_begins_anew():
+    """What is left of it is read back by a process that hands over."""
+    kept = advance(QUIET, in_ring(103), Handover(asked_s=100, tried_s=100)).handover
+    broken = in_ring(115, born=112, reads_only=True, disk=Disk(sizes={"marker": 0}))
+    step = advance(QUIET, broken, kept)
+    assert (step.course, step.handover) == (Course.START, Handover(entry=kept.entry))
+
+
+def test_one_that_does_not_come_back_for_readers_just_ends():
+    """It is waited for while it may still be ending; what it had is judged as ever."""
+    kept = Handover(asked_s=100, tried_s=100, started_s=50)
+    away = Sight(now_s=220, alive=True, reads_only=True)
+    assert advance(QUIET, away, kept).course is Course.READS_ONLY
+    assert advance(QUIET, replace(away, now_s=220.5), kept).course is Course.END
+
+
+def test_where_the_ring_cannot_be_seen_nothing_is_said_in_it():
+    """The drain goes on without."""
+    step = advance(QUIET, alive(100), Handover())
+    assert (step.entry, step.handover.asked_s) == (None, 100)
+    step = advance(QUIET, alive(101), step.handover)
+    assert (step.course, step.entry) == (Course.READS_ONLY, None)
+
+
+def test_tokens_are_given_back():
+    """A unit that stays gets its writes again, whatever was said ahead of time."""
+    kept = advance(QUIET, in_ring(100), Handover()).then
+    step = take_back(QUIET, Sight(now_s=110, alive=True, ready=True), kept)
+    assert step.entry is not None
+    assert (step.entry.tokens, step.dated_s, step.then) == ((7,), 131, Handover())
+
+
+def test_a_key_that_was_found_may_go():
+    """A compactor merges index files and takes them away: the host doesn't look for what was found."""
+    kept = Handover(asked_s=100, empty_s=101, found=("index/1.gz",))
+    indexed = replace(KEEPS, stored=QUIET.stored, kept_s=10)
+    seen = Sight(now_s=110, disk=Disk(sizes={"index/1": 3, "index/2": 3}))
+    step = advance(indexed, seen, kept)
+    assert (step.course, step.handover.found) == (Course.END, ("index/1.gz", "index/2.gz"))

@@ -344,6 +344,10 @@ class FakeNet:
         """Return the time, which passes faster here while somebody waits."""
         return self.world.now_s
 
+    def tell(self, address: str, port: int, packet: bytes) -> None:
+        """Refuse: no process here gossips."""
+        raise AssertionError(f"a charm told {address}:{port} what nobody here knows: {packet!r}")
+
     def ask(
         self, url: str, *, method: str = "GET", timeout_s: float = 2.0, request: Request | None = None
     ) -> Answer:
@@ -363,6 +367,8 @@ class FakeNet:
             return Answer(200, "ready") if process.ready else Answer(503, "starting")
         if parts.path == "/metrics":
             return Answer(200, self._metrics())
+        if parts.path == "/memberlist":
+            return Answer(404, "no such page")
         if parts.path in self.world.rings.pages:
             return self.world.rings.answer(parts.path, method, request, self.world.judge_forgotten)
         if (method, url.partition(parts.netloc)[2]) in self._verbs():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rolecall.core import identity
-from rolecall.core.drain import Handover
+from rolecall.core.handover import Handover
 from rolecall.core.model import Document, File, ProcessSpec, Report
 from rolecall.core.routes import Verb
 
@@ -50,6 +50,8 @@ class AskUnit(Struct, frozen=True, kw_only=True):
     """Make HTTP calls to the unit's own process, in order, up to the first that is refused."""
 
     address: str
+    packet: bytes
+    """What to tell it in its gossip before; empty: nothing."""
     verbs: tuple[Verb, ...]
     then: Handover
     """What to remember when all were answered well."""
@@ -135,8 +137,9 @@ def describe(action: Action) -> str:
 
 def _describe_process(action: StartProcess | RestartProcess | StopProcess | AskUnit | KeepHandover) -> str:
     match action:
-        case AskUnit(address=address, verbs=verbs):
-            return f"call {', '.join(f'{verb.method} {address}{verb.path}' for verb in verbs)}"
+        case AskUnit(address=address, packet=packet, verbs=verbs):
+            calls = [f"call {verb.method} {address}{verb.path}" for verb in verbs]
+            return ", ".join((*((f"tell the ring at {address}",) if packet else ()), *calls))
         case KeepHandover():
             return "remember how far the drain is"
         case StartProcess(spec):
@@ -201,9 +204,15 @@ def diff_worker(state: WorkerState, desired: worker.Desired) -> tuple[Action, ..
     actions: list[Action] = [
         WriteFile(file) for file in desired.files if state.files.get(file.path) != file.content
     ]
-    if desired.ask:
+    if desired.ask or desired.packet:
         actions.append(
-            AskUnit(address=state.address, verbs=desired.ask, then=desired.then, otherwise=desired.handover)
+            AskUnit(
+                address=state.address,
+                packet=desired.packet,
+                verbs=desired.ask,
+                then=desired.then,
+                otherwise=desired.handover,
+            )
         )
     elif desired.handover != state.handover:
         actions.append(KeepHandover(desired.handover))

@@ -12,6 +12,9 @@ anywhere goes on where it was.
    no object store brings the process back, and all begins anew.
 5. The readers get their time once more, and the unit is drained.
 
+Where a process hands over at its end only, it comes back at once, and answers for what it has handed over
+until the readers have found that (`Drain.reads_only`); it gets no writes any more. So 5 comes before 4.
+
 Where a process can't be kept from taking writes, what counts is not what it says but how it ended: it is
 asked to end only when it hands over by then, and what it leaves on its disk and in the object store shows
 whether it has.
@@ -20,13 +23,15 @@ whether it has.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
-from rolecall.core import metrics
+from rolecall.core import gossip, metrics
+from rolecall.core.gossip import Entry
+from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.routes import Answer, Verb
 
 _STARTED = "process_start_time_seconds"
@@ -35,90 +40,14 @@ _STARTED = "process_start_time_seconds"
 
 _AGAIN_S = 5.0
 """After how long a process that refused, or that still holds something, is asked again."""
-
-
-METRICS = "/metrics"
-"""Where every product's process says how it is."""
-CALL_S = 120.0
-"""How long a call that hands over may take: some answer only when all is handed over."""
-
-
-class Disk(Struct, frozen=True, kw_only=True):
-    """What lies beneath a unit's data; paths are relative to it."""
-
-    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Every file to its size in bytes."""
-    notes: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The files that `Drain.notes` names, to their texts."""
-
-
-def _nothing(_: Disk) -> tuple[str, ...]:
-    return ()
-
-
-class Drain(Struct, frozen=True, kw_only=True):
-    """How the units of some roles hand over what they hold."""
-
-    roles: tuple[str, ...]
-    ask: tuple[Verb, ...] = ()
-    """Calls that stop the writes and start the handing over, in order; they may be repeated."""
-    undo: tuple[Verb, ...] = ()
-    """Calls that take it back, for a unit that stays after all."""
-    held: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Metrics of the process that are all 0 once nothing is left, each with how to say that it isn't:
-    `{count}` is its value."""
-    found_s: int = 0
-    """How long readers may take, while the process still answers, to find what was handed over."""
-    kept_s: int = 0
-    """How long they may take to find what was handed over at the process's end."""
-    data: tuple[str, ...] = ()
-    """Where beneath a unit's data a process keeps what may be in no object store, should it not have handed
-    it over."""
-    notes: tuple[str, ...] = ()
-    """Names of small files there in which a process says what it has handed over."""
-    unsent: Callable[[Disk], tuple[str, ...]] = _nothing
-    """What a process that was asked has yet to hand over, by its disk; beside `held`."""
-    leftovers: Callable[[Disk], tuple[str, ...]] = _nothing
-    """What a process that has handed over and ended has left behind nevertheless."""
-    stored: Callable[[Disk], tuple[str, ...]] = _nothing
-    """Keys that the object store must have by then."""
-    folder: str = ""
-    """Where these keys are when the object store is a directory."""
-
-
-class Handover(Struct, frozen=True, kw_only=True):
-    """What a unit's host remembers of a drain; times are seconds since the epoch, 0 for never."""
-
-    asked_s: float = 0.0
-    """When the process had answered well to all that was asked."""
-    tried_s: float = 0.0
-    """When it was last asked."""
-    refused: str = ""
-    """What it answered when it didn't."""
-    empty_s: float = 0.0
-    """When it was first seen to hold nothing."""
-    ended_s: float = 0.0
-    """When it was first seen to have ended."""
-
-
-class Sight(Struct, frozen=True, kw_only=True):
-    """What a drain depends on, beside what is remembered."""
-
-    now_s: float
-    alive: bool = False
-    """Whether the process runs, or is on its way."""
-    ready: bool = False
-    ending: bool = False
-    """Whether it was asked to end, and hasn't yet."""
-    metrics: str = ""
-    """What the process says of itself, as Prometheus would read it; empty: nothing."""
-    disk: Disk = field(default_factory=Disk)
-    absent: tuple[str, ...] = ()
-    """Keys of `Drain.stored` that the object store doesn't have."""
-    blind: str = ""
-    """Why the object store can't be looked into; empty: it can."""
-    forced: bool = False
-    """Whether the administrator accepts the loss of what isn't handed over."""
+_HEARD_S = 3.0
+"""Within which time all members have heard what one of them was told: they gossip five times a second
+(dskit kv/memberlist, gossip_interval)."""
+_AWAY_S = 20
+"""How long a process may be away that comes back for its readers, before its ring takes it for gone. It may
+wait ten seconds before it ends, because its ring doesn't believe it (dskit kv/memberlist, maxCasRetries)."""
+_BACK_S = 120.0
+"""When it is given up that such a process comes back; what it had is handed over even so."""
 
 
 class Course(StrEnum):
@@ -126,6 +55,7 @@ class Course(StrEnum):
 
     GO_ON = "go on"
     START = "start"
+    READS_ONLY = "end, and come back for readers only"
     END = "end"
     DONE = "done"
     """It has ended, and nobody needs the unit any more."""
@@ -138,6 +68,10 @@ class Step(Struct, frozen=True, kw_only=True):
     handover: Handover
     ask: tuple[Verb, ...] = ()
     """Calls to make now."""
+    entry: Entry | None = None
+    """What to say of the unit in its gossip before."""
+    dated_s: int = 0
+    """How that is to be dated, in seconds since the epoch."""
     then: Handover = Handover()
     """What to remember instead of `handover` when all calls were answered well."""
     waits: str = ""
@@ -154,8 +88,8 @@ def advance(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     """Decide one cycle of a unit that has leave to go."""
     if seen.alive:
         if drain is None or seen.forced or seen.ending:
-            return Step(course=Course.END, handover=kept, waits="its process is ending")
-        return _serving(drain, seen, kept)
+            return _ending(kept)
+        return _reading(drain, seen, kept) if seen.reads_only else _serving(drain, seen, kept)
     if drain is None or seen.forced:
         return Step(course=Course.DONE, handover=kept)
     return _ended(drain, seen, kept)
@@ -173,42 +107,115 @@ def refusal(verbs: Iterable[Verb], call: Callable[[Verb], Answer]) -> str:
 
 def take_back(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     """Decide one cycle of a unit that stays, though it may have been asked to hand over."""
-    if drain is None or not kept.tried_s or not drain.undo:
+    if drain is None or not kept.tried_s or not (drain.undo or kept.entry):
         return Step(course=Course.GO_ON, handover=Handover())
     if not seen.ready or seen.now_s - kept.tried_s < _AGAIN_S:
         return Step(course=Course.GO_ON, handover=kept)
-    return Step(course=Course.GO_ON, handover=replace(kept, tried_s=seen.now_s), ask=drain.undo)
+    return Step(
+        course=Course.GO_ON,
+        handover=replace(kept, tried_s=seen.now_s),
+        ask=drain.undo,
+        entry=kept.entry,
+        dated_s=int(seen.now_s) + _AWAY_S + 1,
+    )
 
 
 def _serving(drain: Drain, seen: Sight, kept: Handover) -> Step:
     """Decide while the process is there."""
-    kept = replace(kept, ended_s=0.0)
+    kept = replace(kept, ended_s=0.0, started_s=0.0, found=())
     if not seen.ready:
         return Step(course=Course.GO_ON, handover=kept, waits="it isn't ready, and holds what it hasn't read")
-    if not drain.ask:
-        kept = replace(kept, asked_s=seen.now_s)
-        return Step(course=Course.END, handover=kept, waits="it hands over at its end")
-    if kept.asked_s <= metrics.total(seen.metrics, (_STARTED,), otherwise=seen.now_s):
+    if not drain.ask and not drain.ring:
+        return _end(drain, seen, replace(kept, asked_s=seen.now_s), "it hands over at its end")
+    if kept.asked_s <= _started(seen, otherwise=seen.now_s):
         return _asking(drain, seen, replace(kept, asked_s=0.0, empty_s=0.0), "it is asked to hand over")
+    return _asked(drain, seen, kept)
+
+
+def _asked(drain: Drain, seen: Sight, kept: Handover) -> Step:
+    """Decide while a process that was asked is handing over."""
+    if kept.entry and seen.now_s - kept.asked_s < _HEARD_S:
+        return Step(course=Course.GO_ON, handover=kept, waits="the others hear that it takes no more writes")
     if not kept.empty_s and (left := _left(drain, seen)):
         return _asking(drain, seen, kept, f"it is handing over: {left}")
     kept = replace(kept, empty_s=kept.empty_s or seen.now_s)
     if seen.now_s - kept.empty_s < drain.found_s:
         waits = f"it has handed over; readers find it within {drain.found_s} s"
         return Step(course=Course.GO_ON, handover=kept, waits=waits)
+    return _end(drain, seen, kept, "its process is ending")
+
+
+def _started(seen: Sight, *, otherwise: float) -> float:
+    return metrics.total(seen.metrics, (_STARTED,), otherwise=otherwise)
+
+
+def _end(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
+    """Have a process end that has handed over as far as it can, and come back if it is still needed."""
+    if not drain.reads_only:
+        return Step(course=Course.END, handover=kept, waits=waits)
+    kept = replace(kept, started_s=_started(seen, otherwise=0.0))
+    entry = _quiet(seen, kept)
+    return Step(
+        course=Course.READS_ONLY,
+        handover=kept,
+        entry=entry,
+        dated_s=int(seen.now_s) + _AWAY_S,
+        then=kept,
+        waits="its process ends, and comes back for readers only",
+    )
+
+
+def _ending(kept: Handover) -> Step:
     return Step(course=Course.END, handover=kept, waits="its process is ending")
+
+
+def _quiet(seen: Sight, kept: Handover) -> Entry | None:
+    """Return the unit's entry in its ring as it gets no writes; None where nothing can be said of it."""
+    token = gossip.spare(seen.ring, seen.unit)
+    return replace(kept.entry, tokens=(token,)) if kept.entry and token is not None else None
+
+
+def _reading(drain: Drain, seen: Sight, kept: Handover) -> Step:
+    """Decide while a process is on its way to go on for readers only, or does."""
+    if _started(seen, otherwise=0.0) in {0.0, kept.started_s}:
+        if seen.now_s - kept.asked_s > _BACK_S:
+            return _ending(kept)
+        waits = "its process ends, and comes back for readers only"
+        return Step(course=Course.READS_ONLY, handover=kept, then=kept, waits=waits)
+    if left := drain.unfinished(seen.disk):
+        return _brought_back(left, kept)
+    kept = replace(kept, found=_found(drain, seen, kept))
+    if seen.blind or seen.absent:
+        waits = seen.blind or f"it is handing over: {seen.absent[0]} isn't in the object store yet"
+        return Step(course=Course.READS_ONLY, handover=kept, waits=waits)
+    kept = replace(kept, ended_s=kept.ended_s or seen.now_s)
+    if seen.now_s - kept.ended_s < drain.kept_s:
+        waits = f"it has handed over; readers find the last of it within {drain.kept_s} s"
+        return Step(course=Course.READS_ONLY, handover=kept, waits=waits)
+    return _ending(kept)
+
+
+def _found(drain: Drain, seen: Sight, kept: Handover) -> tuple[str, ...]:
+    """List the keys that are, or were, in the object store."""
+    if seen.blind:
+        return kept.found
+    return tuple(sorted({*kept.found, *drain.stored(seen.disk)} - {*seen.absent}))
 
 
 def _asking(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
     """Ask a process, unless that was done a moment ago."""
     if seen.now_s - kept.tried_s < _AGAIN_S:
         return Step(course=Course.GO_ON, handover=kept, waits=kept.refused or waits)
-    kept = replace(kept, tried_s=seen.now_s)
+    entry = kept.entry or (gossip.entry_of(seen.ring, seen.unit) if drain.ring else None)
+    kept = replace(kept, tried_s=seen.now_s, entry=entry)
+    then, quiet = replace(kept, asked_s=seen.now_s, refused=""), _quiet(seen, kept)
     return Step(
         course=Course.GO_ON,
-        handover=kept,
+        handover=kept if drain.ask or quiet else then,
         ask=drain.ask,
-        then=replace(kept, asked_s=seen.now_s, refused=""),
+        entry=quiet,
+        dated_s=int(seen.now_s) + 1,
+        then=then,
         waits=kept.refused or waits,
     )
 
@@ -226,21 +233,27 @@ def _left(drain: Drain, seen: Sight) -> str:
 def _ended(drain: Drain, seen: Sight, kept: Handover) -> Step:
     """Decide once there is no process."""
     left = _left_behind(drain, seen, kept)
-    if len(left) > 0:
-        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        return Step(
-            course=Course.START,
-            handover=Handover(),
-            waits=f"its disk holds what is in no object store ({left[0]}{more}): it is started again",
-        )
+    if left:
+        return _brought_back(left, kept)
     if seen.blind:
         waits = f"whether it has handed over can't be seen: {seen.blind}"
         return Step(course=Course.END, handover=kept, waits=waits)
-    kept = replace(kept, ended_s=kept.ended_s or seen.now_s)
+    kept = replace(kept, ended_s=kept.ended_s or seen.now_s, found=_found(drain, seen, kept))
     if kept.asked_s and seen.now_s - kept.ended_s < drain.kept_s:
         waits = f"it has ended; readers find the last of it within {drain.kept_s} s"
         return Step(course=Course.END, handover=kept, waits=waits)
     return Step(course=Course.DONE, handover=kept)
+
+
+def _brought_back(left: tuple[str, ...], kept: Handover) -> Step:
+    """Have a process start again that has left something behind; all begins anew."""
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    first = next(iter(left), "")
+    return Step(
+        course=Course.START,
+        handover=Handover(entry=kept.entry),
+        waits=f"its disk holds what is in no object store ({first}{more}): it is started again",
+    )
 
 
 def _left_behind(drain: Drain, seen: Sight, kept: Handover) -> tuple[str, ...]:

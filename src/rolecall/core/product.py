@@ -14,8 +14,8 @@ from msgspec import Struct, field
 
 from rolecall.core.binary import Binary
 from rolecall.core.charm import Charm
-from rolecall.core.drain import Drain
 from rolecall.core.entries import Entries
+from rolecall.core.handover import Drain
 from rolecall.core.model import Choices, Deployment, ObjectStore, Problem
 from rolecall.core.roles import Line
 from rolecall.core.routes import Check, Listener, Port, Ring, Route

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from rolecall.core.drain import Disk
+from rolecall.core.handover import Disk
 
 
 def unshipped(disk: Disk, *, blocks: str, note: str, listed: str) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import drain, identity
-from rolecall.core.drain import Course, Handover, Sight
+from rolecall.core import drain, gossip, identity
+from rolecall.core.drain import Course, Step
 from rolecall.core.fragments import UNIT
+from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
@@ -70,6 +71,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """What the host sees of a unit's drain, as far as it looked."""
     handover: Handover = Handover()
     """What the host remembers of a unit's drain."""
+    config: str = ""
+    """What the process has read, as far as the host looked."""
 
 
 class Desired(Struct, frozen=True, kw_only=True):
@@ -79,6 +82,8 @@ class Desired(Struct, frozen=True, kw_only=True):
     files: tuple[File, ...] = ()
     process: ProcessSpec | None = None
     """How its process should run; None: it shouldn't."""
+    packet: bytes = b""
+    """What to tell the process in its gossip, before the calls."""
     ask: tuple[Verb, ...] = ()
     """Calls to make to the process."""
     handover: Handover = Handover()
@@ -101,10 +106,9 @@ def decide(product: Product, observed: Observed) -> Desired:
     desired = _staying(product, line, observed, document, wanted)
     if observed.handover == Handover():
         return desired
-    step = drain.take_back(
-        drain.of(product.drains, line.expand(observed.roles)), _sight(observed), observed.handover
-    )
-    return replace(desired, ask=step.ask, handover=step.handover, then=step.then)
+    way = drain.of(product.drains, line.expand(observed.roles))
+    step = drain.take_back(way, _sight(observed, way), observed.handover)
+    return _asking(desired, observed, way, step)
 
 
 def _staying(
@@ -123,16 +127,21 @@ def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSp
     """Decide for a unit that has leave to go; without a document there is nothing to start it with."""
     spec, process = observed.process.spec, observed.process
     way = drain.of(product.drains, line.expand(observed.roles))
-    step = drain.advance(way, _sight(observed), observed.handover)
+    seen = _sight(observed, way)
+    step = drain.advance(way, seen, observed.handover)
     running = _running(spec, wanted) if wanted is not None else spec.identity if spec else ""
+    report = _report(observed, running)
     report = replace(
-        _report(observed, running),
+        report,
+        ready=report.ready and not seen.reads_only,
         phase=Phase.DRAINED if step.course is Course.DONE else Phase.DRAINING,
         handover=step.waits,
     )
-    desired = Desired(report=report, ask=step.ask, handover=step.handover, then=step.then)
+    desired = _asking(Desired(report=report), observed, way, step)
     if step.course in {Course.END, Course.DONE}:
         return desired
+    if step.course is Course.READS_ONLY and way is not None and spec is not None:
+        return replace(desired, process=_for_reads(spec, way))
     # One that isn't ready may need the newest config to become so.
     starts = step.course is Course.START or not process.ready
     if not starts or wanted is None or observed.document is None:
@@ -144,10 +153,41 @@ def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSp
     return replace(desired, process=wanted, files=files)
 
 
-def _sight(observed: Observed) -> Sight:
+def _asking(desired: Desired, observed: Observed, way: Drain | None, step: Step) -> Desired:
+    """Add what a step asks of the process."""
+    label = gossip.label_of(observed.config)
+    packet = b""
+    if way is not None and step.entry is not None and label:
+        packet = gossip.packet(step.entry, ring=way.ring, label=label, at_s=step.dated_s)
+    nothing = step.entry is not None and not packet and not step.ask
+    handover = step.then if nothing else step.handover
+    return replace(desired, packet=packet, ask=step.ask, handover=handover, then=step.then)
+
+
+def _for_reads(spec: ProcessSpec, way: Drain) -> ProcessSpec:
+    """Return how a process goes on for readers only; it is told from what it was by its identity."""
+    if _reads_only(spec, way):
+        return spec
+    command = (*spec.command, *way.reads_only)
+    return replace(spec, command=command, identity=identity.digest_of(repr((spec.identity, way.reads_only))))
+
+
+def _reads_only(spec: ProcessSpec | None, way: Drain | None) -> bool:
+    if spec is None or way is None or not way.reads_only:
+        return False
+    return spec.command[-len(way.reads_only) :] == way.reads_only
+
+
+def _sight(observed: Observed, way: Drain | None) -> Sight:
     process = observed.process
-    ending = process.running and process.spec is None
-    return replace(observed.sight, alive=process.running, ready=process.ready, ending=ending)
+    return replace(
+        observed.sight,
+        unit=observed.unit,
+        alive=process.running,
+        ready=process.ready,
+        ending=process.running and process.spec is None,
+        reads_only=_reads_only(process.spec, way),
+    )
 
 
 def _unchanged(observed: Observed, problem: str = "") -> Desired:
@@ -186,7 +226,8 @@ def _may_leave(observed: Observed, document: Document, wanted: ProcessSpec) -> b
     """Whether this unit is to go and may."""
     if observed.dismissed:
         return True
-    if not observed.leaving or observed.process.spec is None:
+    if not observed.leaving or observed.process.spec is None or observed.handover.started_s:
+        # The leave was for its end, which has come about or is on its way.
         return observed.leaving
     grant = document.grants.get(observed.unit)
     if grant is None or grant.digest != LEAVE:

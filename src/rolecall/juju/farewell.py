@@ -14,7 +14,9 @@ import ops
 from msgspec import Struct
 from ops import pebble
 
-from rolecall.core.drain import CALL_S, METRICS, Disk, Drain, Handover, Sight, refusal
+from rolecall.core import gossip
+from rolecall.core.drain import refusal
+from rolecall.core.handover import CALL_S, METRICS, Disk, Drain, Handover, Sight
 from rolecall.core.routes import Answer, Verb
 from rolecall.juju import containers
 from rolecall.juju.net import Net
@@ -53,12 +55,16 @@ class Farewell(Struct, frozen=True, kw_only=True):
 
     def sight(self, *, runs: bool) -> Sight:
         """Look at what the process says, and at what is on its disk."""
-        answer = self.net.ask(self.base + METRICS) if runs else None
         return Sight(
             now_s=self.net.now(),
-            metrics=answer.text if answer is not None and answer.status == 200 else "",
+            metrics=self._said(METRICS) if runs else "",
+            ring=self._said(gossip.page(self.drain.ring)) if runs and self.drain and self.drain.ring else "",
             disk=self._disk(self.drain) if self.drain else Disk(),
         )
+
+    def _said(self, path: str) -> str:
+        answer = self.net.ask(self.base + path)
+        return answer.text if answer.status == 200 else ""
 
     def ask(self, verbs: Iterable[Verb]) -> str:
         """Make calls; return how the first that was refused was, or nothing when all went well."""

@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from typing import Protocol
 
 from rolecall.core.routes import Answer
@@ -26,6 +27,10 @@ class Net(Protocol):
         self, url: str, *, method: str = "GET", timeout_s: float = ANSWER_S, request: Request | None = None
     ) -> Answer:
         """Make one request; a connection that fails is an answer with status 0."""
+        ...
+
+    def tell(self, address: str, port: int, packet: bytes) -> None:
+        """Send bytes to a process that reads them to their end and answers nothing; it may be away."""
         ...
 
     def own_name(self) -> str:
@@ -70,6 +75,14 @@ class HttpNet:
                 return Answer(error.code, error.read().decode(errors="replace"))
         except (OSError, http.client.HTTPException) as error:
             return Answer(0, type(error).__name__)
+
+    def tell(self, address: str, port: int, packet: bytes) -> None:
+        """Send bytes to a process that reads them to their end and answers nothing; it may be away."""
+        with suppress(OSError), socket.create_connection((address, port), timeout=ANSWER_S) as connection:
+            connection.sendall(packet)
+            connection.shutdown(socket.SHUT_WR)
+            # It hangs up when it has read all of it.
+            connection.recv(1)
 
     def own_name(self) -> str:
         """Return the fully qualified name of this machine."""

@@ -12,7 +12,7 @@ from ops import pebble
 from rolecall.core import changes, drain, rings, wire, worker
 from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
-from rolecall.core.drain import Handover, Sight
+from rolecall.core.handover import Handover, Sight
 from rolecall.core.model import Credentials, Document, File, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
@@ -96,6 +96,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             process=process,
             sight=self._sight(process),
             handover=self._farewell().handover() if self._drains else Handover(),
+            config=(containers.read_text(self.container, self.paths.config) or "") if self._drains else "",
         )
 
     @property
@@ -162,7 +163,9 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
     def _remember(self, action: changes.AskUnit | changes.KeepHandover) -> None:
         farewell = self._farewell()
         match action:
-            case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
+            case changes.AskUnit(packet=packet, verbs=verbs, then=then, otherwise=otherwise):
+                if packet:
+                    self.net.tell(self.me.address, self.product.port("gossip"), packet)
                 refused = farewell.ask(verbs)
                 farewell.keep(replace(otherwise, refused=refused) if refused else then)
             case changes.KeepHandover(handover):

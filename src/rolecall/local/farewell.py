@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from rolecall.core.drain import METRICS, Disk, Drain, Handover, Sight
+from rolecall.core import gossip
+from rolecall.core.handover import METRICS, Disk, Drain, Handover, Sight
 from rolecall.local import home as disk
 from rolecall.local import stored
 from rolecall.local.home import Home
@@ -44,6 +46,18 @@ def forget(home: Home, unit: str) -> None:
         path.unlink(missing_ok=True)
 
 
+_TELL_S = 3.0
+
+
+def tell(address: str, port: int, packet: bytes) -> None:
+    """Tell a process something in its gossip; one that can't be told doesn't know it, and no harm is done."""
+    with suppress(OSError), socket.create_connection((address, port), timeout=_TELL_S) as connection:
+        connection.sendall(packet)
+        connection.shutdown(socket.SHUT_WR)
+        # It hangs up when it has read all of it.
+        connection.recv(1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
     """From where a unit that is to go is looked at."""
@@ -56,31 +70,37 @@ class Vantage:
     store: S3Target | Path | None
     """The bucket, or the folder that stands in for one; None: its keys aren't known."""
 
-    def sight(self, unit: str, *, runs: bool) -> Sight:
+    def sight(self, unit: str, kept: Handover, *, runs: bool) -> Sight:
         """Look at a unit that is to go: what its process says, what is on its disk, what is in the store."""
         lies = _disk(self.home.unit(unit) / "data", self.drain) if self.drain else Disk()
-        answer = self.asker.ask(self.base + METRICS) if runs else None
-        absent, blind = ((), "") if runs else self._absent(lies)
+        looks = not runs or kept.started_s
+        absent, blind = self._absent(lies, kept) if looks else ((), "")
         return Sight(
             now_s=time.time(),
-            metrics=answer.text if answer is not None and answer.status == 200 else "",
+            metrics=self._said(METRICS) if runs else "",
+            ring=self._said(gossip.page(self.drain.ring)) if runs and self.drain and self.drain.ring else "",
             disk=lies,
             absent=absent,
             blind=blind,
             forced=self._forced(unit),
         )
 
+    def _said(self, path: str) -> str:
+        answer = self.asker.ask(self.base + path)
+        return answer.text if answer.status == 200 else ""
+
     def _forced(self, unit: str) -> bool:
         return _mark(self.home, unit).exists()
 
-    def _absent(self, lies: Disk) -> tuple[tuple[str, ...], str]:
+    def _absent(self, lies: Disk, kept: Handover) -> tuple[tuple[str, ...], str]:
         if self.drain is None:
             return (), ""
         if self.store is None:
             return (), "the object store's keys aren't known"
         place = self.store / self.drain.folder if isinstance(self.store, Path) else self.store
+        sought = (key for key in self.drain.stored(lies) if key not in kept.found)
         try:
-            return stored.absent(place, self.drain.stored(lies)), ""
+            return stored.absent(place, sought), ""
         except Failure as failed:
             return (), str(failed)
 

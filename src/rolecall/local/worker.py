@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from rolecall.core import changes, drain, rings, wire, worker
-from rolecall.core.drain import Sight
+from rolecall.core.handover import CALL_S, Handover, Sight
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer, Verb
@@ -80,6 +80,7 @@ class WorkerHost:
     def observe(self) -> worker.Observed:
         """Look at the unit."""
         place = self.place
+        kept = farewell.handover_of(self.home, place.unit)
         return worker.Observed(
             unit=place.unit,
             address=place.address,
@@ -90,8 +91,9 @@ class WorkerHost:
             document=self.world.document,
             credentials=self.world.credentials,
             process=self._process(),
-            sight=self._sight(),
-            handover=farewell.handover_of(self.home, place.unit),
+            sight=self._sight(kept),
+            handover=kept,
+            config=disk.read_text(Path(paths_of(self.home, place.unit, self.binary).config)) or "",
         )
 
     @property
@@ -100,9 +102,9 @@ class WorkerHost:
         return ready_url(self.product, self.place.address).removesuffix(self.product.ready)
 
     def _call(self, verb: Verb) -> Answer:
-        return self.asker.ask(self._base + verb.path, method=verb.method, timeout_s=drain.CALL_S)
+        return self.asker.ask(self._base + verb.path, method=verb.method, timeout_s=CALL_S)
 
-    def _sight(self) -> Sight:
+    def _sight(self, kept: Handover) -> Sight:
         unit = self.place.unit
         if not self.place.leaving:
             return Sight(now_s=time.time())
@@ -114,7 +116,7 @@ class WorkerHost:
             drain=drain.of(self.product.drains, line.expand(self.place.roles)),
             store=self.store,
         )
-        return vantage.sight(unit, runs=unit in self.world.running or unit in self.world.busy)
+        return vantage.sight(unit, kept, runs=unit in self.world.running or unit in self.world.busy)
 
     def diff(self, observed: worker.Observed, desired: worker.Desired) -> tuple[changes.Action, ...]:
         """Compare the unit with what it should be."""
@@ -143,7 +145,9 @@ class WorkerHost:
             case changes.StopProcess(name):
                 self.supervisor.stop(name)
                 self._spec_file.unlink(missing_ok=True)
-            case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
+            case changes.AskUnit(packet=packet, verbs=verbs, then=then, otherwise=otherwise):
+                if packet:
+                    farewell.tell(self.place.address, self.product.port("gossip"), packet)
                 refused = drain.refusal(verbs, self._call)
                 kept = structs.replace(otherwise, refused=refused) if refused else then
                 farewell.keep(self.home, self.place.unit, kept)

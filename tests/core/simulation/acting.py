@@ -45,6 +45,7 @@ def work(world: World, machine: Machine, action: changes.Action) -> None:
             machine.start(spec, world.now_s)
         case changes.RestartProcess(spec):
             judging.restart(world, machine, spec)
+            _hand_over(world, machine)
             machine.start(spec, world.now_s)
         case changes.StopProcess():
             judging.stop(world, machine)
@@ -59,11 +60,16 @@ def work(world: World, machine: Machine, action: changes.Action) -> None:
 
 def _stop(world: World, machine: Machine) -> None:
     """End a process: it leaves its rings, and hands over if it was asked to."""
-    if machine.ready and machine.asked:
-        world.put(machine)
+    _hand_over(world, machine)
     if machine.state != DEAD:
         world.beats.pop(machine.unit, None)
     machine.spec, machine.state = None, DEAD
+
+
+def _hand_over(world: World, machine: Machine) -> None:
+    """Let a process that was asked to, and ends, put what it holds into the object store."""
+    if machine.ready and machine.asked:
+        world.put(machine)
 
 
 def _drain(world: World, machine: Machine, action: changes.AskUnit | changes.KeepHandover) -> None:

@@ -29,7 +29,7 @@ def restart(world: World, machine: Machine, spec: ProcessSpec) -> None:
 
 def stop(world: World, machine: Machine) -> None:
     """Judge that a process is asked to stop: nothing is said of one that isn't ready."""
-    if not machine.ready:
+    if not machine.ready or machine.reads_only:
         return
     unit, revision = machine.unit, machine.document.revision if machine.document else 0
     for gateway in world.gateways:

@@ -9,7 +9,7 @@ from typing import cast
 from msgspec.structs import replace
 
 from rolecall.core import identity, worker
-from rolecall.core.drain import Disk, Drain, Handover, Sight
+from rolecall.core.handover import Disk, Drain, Handover, Sight
 from rolecall.core.model import Document, ProcessSpec, Report
 from rolecall.core.product import Blueprint, Product
 from rolecall.core.routes import Ring, Verb
@@ -51,6 +51,7 @@ def lean_drain(drain: Drain) -> Drain:
         kept_s=READABLE_S,
         data=("data/",),
         leftovers=_unsent,
+        reads_only=drain.reads_only,
     )
 
 
@@ -152,9 +153,15 @@ class Machine:
             self.decided = seen, worker.decide(product, seen)
         return self.decided[1]
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether its process was started to be read from only."""
+        more = self.drain.reads_only if self.drain else ()
+        return bool(more) and self.spec is not None and self.spec.command[-len(more) :] == more
+
     def write(self, number: int) -> None:
         """Take a write, if it does and keeps any."""
-        quiet = self.asked and self.drain is not None and bool(self.drain.held)
+        quiet = self.reads_only or (self.asked and self.drain is not None and bool(self.drain.held))
         if self.ready and self.drain is not None and not quiet:
             self.holds.add(number)
             self.wrote.add(number)

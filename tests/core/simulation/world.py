@@ -140,7 +140,9 @@ class World:
         machine.state = UNWELL if self.bad_for(machine, machine.read) else READY
         self.writes += 1
         machine.write(self.writes)
-        machine.asked_to_stop = machine.asked_to_stop and machine.state != READY
+        # One that is there for readers only goes on being down on purpose: its leave was for all of it.
+        back = machine.state == READY and not machine.reads_only
+        machine.asked_to_stop = machine.asked_to_stop and not back
         if machine.ready and any(self.line.role(name).ring for name in machine.ran):
             self.beats[unit] = self.now_s
 

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
-from rolecall.core.drain import Disk, Drain
 from rolecall.core.entries import MOST, Entries, Entry, Window
+from rolecall.core.handover import Disk, Drain
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Joint, Keeps, Line, MetaRole, Role
@@ -224,6 +224,7 @@ def _runtime(blueprint: Blueprint) -> Tree:
     return {"overrides": {_TENANT: _limits(blueprint)}}
 
 
+_MARKER = "shutdown-requested.txt"
 _BUILT = "index/multitenant/"
 """Where a writer keeps the index files that it has built."""
 
@@ -237,7 +238,7 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
     return tuple(
         path
         for path, size in sorted(disk.sizes.items())
-        if path == "shutdown-requested.txt" or (size and path.startswith("index/wal/"))
+        if path == _MARKER or (size and path.startswith("index/wal/"))
     )
 
 
@@ -247,9 +248,14 @@ def _indexes(disk: Disk) -> tuple[str, ...]:
     return tuple(f"index/{name}.gz" for name in sorted(built) if name.endswith(".tsdb"))
 
 
-# A writer can't be kept from taking writes, and uploads its index at its end only. It doesn't end before it
-# has flushed. Readers look for new index files every ten seconds, in a list that may be a minute old
-# (pkg/storage/stores/shipper/indexshipper/storage/cached_client.go).
+def _marker(disk: Disk) -> tuple[str, ...]:
+    return tuple(path for path in disk.sizes if path == _MARKER)
+
+
+# No call keeps a writer from taking writes, and it uploads its index at its end only. It doesn't end before
+# it has flushed. Readers look for new index files every ten seconds, in a list that may be a minute old
+# (pkg/storage/stores/shipper/indexshipper/storage/cached_client.go); until then it goes on, and has all of
+# it from its log.
 _DRAIN = Drain(
     roles=("write",),
     ask=(
@@ -262,6 +268,9 @@ _DRAIN = Drain(
     leftovers=_leftovers,
     stored=_indexes,
     folder="data",
+    ring="collectors/ring",
+    reads_only=("-ingester.num-tokens=0",),
+    unfinished=_marker,
 )
 
 

@@ -1,0 +1,113 @@
+"""What a drain depends on: how a product hands over, what was asked of a unit, and what its host sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct, field
+
+from rolecall.core.gossip import Entry
+from rolecall.core.routes import Verb
+
+METRICS = "/metrics"
+"""Where every product's process says how it is."""
+CALL_S = 120.0
+"""How long a call that hands over may take: some answer only when all is handed over."""
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """What lies beneath a unit's data; paths are relative to it."""
+
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Every file to its size in bytes."""
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The files that `Drain.notes` names, to their texts."""
+
+
+def _nothing(_: Disk) -> tuple[str, ...]:
+    return ()
+
+
+class Drain(Struct, frozen=True, kw_only=True):
+    """How the units of some roles hand over what they hold."""
+
+    roles: tuple[str, ...]
+    ask: tuple[Verb, ...] = ()
+    """Calls that stop the writes and start the handing over, in order; they may be repeated."""
+    undo: tuple[Verb, ...] = ()
+    """Calls that take it back, for a unit that stays after all."""
+    ring: str = ""
+    """Name, in the units' gossip, of the ring by which writes come to a unit that no call keeps from taking
+    them: its tokens there are taken away first."""
+    held: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Metrics of the process that are all 0 once nothing is left, each with how to say that it isn't:
+    `{count}` is its value."""
+    found_s: int = 0
+    """How long readers may take, while the process still answers, to find what was handed over."""
+    kept_s: int = 0
+    """How long they may take to find what was handed over at the process's end."""
+    data: tuple[str, ...] = ()
+    """Where beneath a unit's data a process keeps what may be in no object store, should it not have handed
+    it over."""
+    notes: tuple[str, ...] = ()
+    """Names of small files there in which a process says what it has handed over."""
+    unsent: Callable[[Disk], tuple[str, ...]] = _nothing
+    """What a process that was asked has yet to hand over, by its disk; beside `held`."""
+    leftovers: Callable[[Disk], tuple[str, ...]] = _nothing
+    """What a process that has handed over and ended has left behind nevertheless."""
+    stored: Callable[[Disk], tuple[str, ...]] = _nothing
+    """Keys that the object store must have by then."""
+    folder: str = ""
+    """Where these keys are when the object store is a directory."""
+    reads_only: tuple[str, ...] = ()
+    """More arguments, with which a process that has handed over at its end goes on for readers only: it joins
+    its ring without tokens. Empty: it just ends."""
+    unfinished: Callable[[Disk], tuple[str, ...]] = _nothing
+    """What shows on its disk, while it goes on, that the end before wasn't a whole one."""
+
+
+class Handover(Struct, frozen=True, kw_only=True):
+    """What a unit's host remembers of a drain; times are seconds since the epoch, 0 for never."""
+
+    asked_s: float = 0.0
+    """When the process had answered well to all that was asked."""
+    tried_s: float = 0.0
+    """When it was last asked."""
+    refused: str = ""
+    """What it answered when it didn't."""
+    empty_s: float = 0.0
+    """When it was first seen to hold nothing."""
+    ended_s: float = 0.0
+    """When it was first seen to have ended, and to have left nothing behind."""
+    entry: Entry | None = None
+    """What the unit had in its ring before it was asked."""
+    started_s: float = 0.0
+    """When the process had started that was to end, and to come back for readers only."""
+    found: tuple[str, ...] = ()
+    """Keys that were seen in the object store: a compactor may have taken them away since."""
+
+
+class Sight(Struct, frozen=True, kw_only=True):
+    """What a drain depends on, beside what is remembered."""
+
+    now_s: float
+    alive: bool = False
+    """Whether the process runs, or is on its way."""
+    ready: bool = False
+    ending: bool = False
+    """Whether it was asked to end, and hasn't yet."""
+    reads_only: bool = False
+    """Whether it was asked to end and to come back for readers only."""
+    unit: str = ""
+    """What it is called in its ring."""
+    ring: str = ""
+    """The ring as the process shows it in its gossip; empty: it doesn't."""
+    metrics: str = ""
+    """What the process says of itself, as Prometheus would read it; empty: nothing."""
+    disk: Disk = field(default_factory=Disk)
+    absent: tuple[str, ...] = ()
+    """Keys of `Drain.stored`, less `Handover.found`, that the object store doesn't have."""
+    blind: str = ""
+    """Why the object store can't be looked into; empty: it can."""
+    forced: bool = False
+    """Whether the administrator accepts the loss of what isn't handed over."""
