@@ -7,7 +7,7 @@ from properties.test_guarantees import published
 from rich.pretty import pretty_repr
 
 from rolecall.core import changes, worker
-from rolecall.core.drain import Sight
+from rolecall.core.handover import Sight
 from rolecall.core.model import LEAVE, Credentials, Document, Grant, Secret
 from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS

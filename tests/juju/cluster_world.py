@@ -28,6 +28,8 @@ from rolecall.juju.containers import IDENTITY, LOOK, STARTING
 from rolecall.juju.net import Request
 
 _NGINX, _EXPORTER = "nginx", "nginx-prometheus-exporter"
+_IDLE_S = 10.0
+"""How much time passes while no hook waits."""
 _CONFIG = "etc/rolecall/config.yaml"
 _TOLD = re.compile(r'location = /gateway \{\s+return 200 (?P<quote>["\'])(?P<text>.*?)(?P=quote);', re.DOTALL)
 
@@ -65,6 +67,8 @@ class ClusterWorld(StillWorld):
     """Applications whose pods Kubernetes replaces: it asks nobody whether it may."""
     ordered: set[str] = field(default_factory=set[str])
     """Applications that the administrator takes out of the cluster, all units at once."""
+    outgoing: set[str] = field(default_factory=set[str])
+    """Units that the administrator has asked to hand over ahead of their removal."""
     waited: set[str] = field(default_factory=set[str])
     """Units that waited, in a hook, for the gateways to leave them out."""
     now_s: float = 1000.0
@@ -146,7 +150,7 @@ class ClusterWorld(StillWorld):
         for coordinator in sorted(self._told.keys() - dying):
             if pod in self.told(coordinator)["units"] and unit.name not in self.waited:
                 self.violations.append(f"G5: {coordinator} sends to {unit.name}, which is stopped")
-        if unit.life is Life.DYING or unit.app.name in self.ordered:
+        if unit.life is Life.DYING or unit.app.name in self.ordered or unit.name in self.outgoing:
             return
         for other in sorted(self.down - {unit.name}):
             if not self._goes(other) and self.share_a_ring(process, self.processes.get(other)):
@@ -155,7 +159,7 @@ class ClusterWorld(StillWorld):
 
     def _goes(self, name: str) -> bool:
         """Say whether a unit is removed or being removed, or parted from its coordinator."""
-        return any(
+        return name in self.outgoing or any(
             unit.name == name and (unit.life in (Life.DYING, Life.GONE) or unit.app.name in self.ordered)
             for unit in self.units.values()
         )
@@ -218,6 +222,7 @@ class ClusterWorld(StillWorld):
 
         Where a ring has changed, so much time passes that the coordinators look after themselves, too.
         """
+        self.now_s += _IDLE_S
         self.rings.pass_time({_pod(unit) for unit in self.units.values() if unit.name in self.processes})
         if self.rings.stirred:
             self.rings.stirred = False

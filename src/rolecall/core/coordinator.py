@@ -31,6 +31,7 @@ from rolecall.core.model import (
     Document,
     Group,
     ObjectStore,
+    Phase,
     Problem,
     Report,
     Severity,
@@ -87,6 +88,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Certificate of the authority that signed the object store's, for every worker; empty: none."""
     pages: tuple[forget.Page, ...] = ()
     """Ring pages, as far as the host looked at them."""
+    outgoing: tuple[str, ...] = ()
+    """Units that the administrator wants to hand over ahead of their removal."""
     unheard: frozenset[str] = frozenset()
     """Units that the host has, and that the coordinator has heard nothing of or hears of no longer."""
     problems: tuple[Problem, ...] = ()
@@ -126,8 +129,13 @@ def decide(product: Product, observed: Observed) -> Decision:
         product, line, cluster, observed, sound=not _blocked(wishes), whole=not _blocked(topology)
     )
     spare = choices.spare(product, cluster, base.choices if base else Choices())
-    # A spare unit gets no requests, and nobody waits for it.
-    active = replace(cluster, units=tuple(unit for unit in cluster.units if unit not in spare))
+    # A spare unit gets no requests, and nobody waits for it; nor for one that has handed over.
+    active = replace(
+        cluster,
+        units=tuple(
+            unit for unit in cluster.units if unit not in spare and unit.report.phase is not Phase.DRAINED
+        ),
+    )
     document, planned = _document(product, line, active, observed, base)
     if observed.held is not None:
         planned = replace(planned, held=observed.held)
@@ -258,7 +266,9 @@ def _document(
         return None, rollout.Rollout()
     old = observed.published
     base = replace(
-        base, restarts={name: n for name, n in sorted(observed.restarts.items()) if name in observed.members}
+        base,
+        restarts={name: n for name, n in sorted(observed.restarts.items()) if name in observed.members},
+        outgoing=tuple(sorted(name for name in observed.outgoing if name in observed.members)),
     )
     revision = (old.revision if old else 0) + 1
     planned = rollout.plan(

@@ -270,6 +270,8 @@ class Document(Struct, frozen=True, kw_only=True):
     """Unit to the number of restarts that were asked for by hand."""
     authority: str = ""
     """PEM certificate of the authority that signed the object store's; empty: the system knows it."""
+    outgoing: tuple[str, ...] = ()
+    """Units that are to hand over what they hold ahead of their removal."""
 
 
 class File(Struct, frozen=True, kw_only=True):

@@ -108,6 +108,9 @@ def decide(product: Product, observed: Observed) -> Desired:
         return desired
     way = drain.of(product.drains, line.expand(observed.roles))
     step = drain.take_back(way, _sight(observed, way), observed.handover)
+    if step.handover != Handover():
+        # It says so until its process has taken it back, and its host goes on looking.
+        desired = replace(desired, report=replace(desired.report, phase=Phase.DRAINING))
     return _asking(desired, observed, way, step)
 
 

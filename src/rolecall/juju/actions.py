@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ops
 
+from rolecall.core.coordinator import Decision
 from rolecall.core.forget import Forget
+from rolecall.core.model import Phase
 from rolecall.core.routes import Answer, Call
 from rolecall.juju import integrations, status
 from rolecall.juju.net import Request
@@ -30,6 +32,7 @@ class Actions(ops.Object):
         answers: dict[str, Callable[[Any], None]] = {
             "check": self._on_check,
             "diagnose": self._on_diagnose,
+            "drain": self._on_drain,
             "rollout": self._on_rollout,
             "forget-ring-member": self._on_forget_ring_member,
             "list-receivers": self._on_list_receivers,
@@ -61,6 +64,7 @@ class Actions(ops.Object):
                 "address": unit.address,
                 "ready": unit.ready,
                 "phase": unit.report.phase.value,
+                "handover": unit.report.handover,
                 "served": unit.id in decision.desired.serving,
                 "problem": unit.report.problem,
             }
@@ -105,6 +109,35 @@ class Actions(ops.Object):
                 "waits-for": ", ".join(decision.rollout.waits_for) or "none",
             }
         )
+
+    def _on_drain(self, event: ops.ActionEvent) -> None:
+        """Have a unit hand over ahead of its removal, or let it stay after all; tell how far it is."""
+        charm, name = self._charm, str(event.params["unit"]).replace("/", "-")
+        if not charm.unit.is_leader():
+            event.fail(f"cannot drain {name} here: only the leader plans; run it on the leader")
+            return
+        host = charm.host()
+        members = host.members()
+        if name not in members:
+            event.fail(f"cannot drain {name}: there is no such worker; there are {', '.join(members)}")
+            return
+        before = host.shared.outgoing
+        others = tuple(one for one in before if one != name)
+        if event.params.get("undo", False):
+            _, decision = charm.reconcile(outgoing=others)
+        else:
+            line = host.rings.line
+            rest = (one.report for unit, one in members.items() if unit != name and unit not in others)
+            missing = line.missing(
+                role for report in rest if report.ready for role in line.expand(report.roles)
+            )
+            if missing and name not in before:
+                event.fail(
+                    f"cannot drain {name}: nobody else would run {', '.join(missing)}; add a unit first"
+                )
+                return
+            _, decision = charm.reconcile(outgoing=(*others, name))
+        event.set_results({"unit": name, "state": _course(decision, name)})
 
     def _on_forget_ring_member(self, event: ops.ActionEvent) -> None:
         """Have rings forget a member at once, whatever of the cluster isn't ready (G7)."""
@@ -151,3 +184,16 @@ class Actions(ops.Object):
         url = f"{scheme}://{charm.address}:{port}{call.path}"
         request = Request((*call.headers, ("X-Scope-OrgID", "rolecall-check")), call.body)
         return charm.net.ask(url, method=call.method, timeout_s=10, request=request)
+
+
+def _course(decision: Decision, name: str) -> str:
+    """Say how far a unit is that is to hand over, or that stays after all."""
+    (unit,) = (one for one in decision.cluster.units if one.id == name)
+    asked = decision.desired.document is not None and name in decision.desired.document.outgoing
+    if not asked:
+        return "it stays" if unit.ready else "it stays, and is to start again"
+    if unit.report.phase is Phase.DRAINED:
+        return "drained: it has handed over, and may be removed"
+    if unit.report.handover:
+        return f"draining: {unit.report.handover}"
+    return "held: no gateway sends to it" if name in decision.rollout.held else "asked: it waits for its turn"

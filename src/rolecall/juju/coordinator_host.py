@@ -92,6 +92,7 @@ class CoordinatorHost(Struct, kw_only=True):
             verified=self.shared.verified,
             held=None if self.leads else self.shared.hold.units,
             paused=self.shared.paused,
+            outgoing=self.shared.outgoing,
             pages=seen.pages,
             unheard=seen.departing,
             problems=self.given.problems,
@@ -155,6 +156,10 @@ class CoordinatorHost(Struct, kw_only=True):
         """Take note of whom the gateways are to leave out; return whether that is news."""
         if not self.leads:
             return False
+        # A number is given anew: the next unit that bears it is another one.
+        there = {unit.id for unit in decision.cluster.units}
+        outgoing = tuple(name for name in self.shared.outgoing if name in there)
+        self.shared = replace(self.shared, outgoing=outgoing)
         hold = consent.held_next(self.shared.hold, decision.rollout.held)
         news, self.shared = hold != self.shared.hold, replace(self.shared, hold=hold)
         return news

@@ -192,6 +192,15 @@ def _actions(product: Product) -> Tree:
             },
         ),
     }
+    actions["drain"] = _action(
+        "Have a worker unit hand over what it holds, ahead of its removal; again, to see how far it is.",
+        required=("unit",),
+        unit={
+            "type": "string",
+            "description": "The unit, such as write/2. Juju removes the one with the highest number first.",
+        },
+        undo={"type": "boolean", "default": False, "description": "Let the unit stay and serve after all."},
+    )
     actions["forget-ring-member"] = _action(
         "Have the rings forget a member whose unit is gone; refused while the model has the unit. The leader"
         " does so by itself once all other units are ready and enough copies are left.",

@@ -41,6 +41,8 @@ class Shared(Struct, frozen=True, kw_only=True):
     """Digest of a config to what the binary said of it; empty text: it is good."""
     paused: bool = False
     keys: Keys = field(default_factory=Keys)
+    outgoing: tuple[str, ...] = ()
+    """Units that are to hand over ahead of their removal."""
     tidy: str = ""
     """Digest of the units with which no ring was last seen to have a member too many."""
 
@@ -54,6 +56,7 @@ def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
         verified=_decoded(bag, "verified", dict[str, str], {}),
         paused=_decoded(bag, "paused", bool, False),
         keys=_decoded(bag, "keys", Keys, Keys()),
+        outgoing=_decoded(bag, "outgoing", tuple[str, ...], ()),
         tidy=_decoded(bag, "tidy", str, ""),
     )
 
@@ -67,6 +70,7 @@ def shared_bags(shared: Shared, consent: Consent) -> Bags:
         "verified": _json(shared.verified),
         "paused": _json(shared.paused),
         "keys": _json(shared.keys),
+        "outgoing": _json(shared.outgoing),
         "tidy": _json(shared.tidy),
     }
     return Bags(app=app, unit={"consent": _json(consent)})

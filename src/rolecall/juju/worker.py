@@ -80,7 +80,7 @@ class WorkerCharm(ops.CharmBase):
         else:
             observed = host.observe()
             decided = worker.decide(self.product, observed)
-        host.watch(observed)
+        host.watch(observed, decided)
         return observed, decided
 
     def _hand_over(self) -> tuple[worker.Observed, worker.Desired]:
@@ -126,7 +126,7 @@ class WorkerCharm(ops.CharmBase):
             document=document,
             credentials=store.credentials_of(self.model, document.secret) if document else None,
             net=self.net,
-            leaving=leaving,
+            leaving=leaving or (document is not None and me.unit in document.outgoing),
             dismissed=dismissed,
             hands_over=hands_over,
         )
@@ -182,6 +182,10 @@ class WorkerCharm(ops.CharmBase):
 
     def _status(self, observed: worker.Observed, decided: worker.Desired) -> ops.StatusBase:
         """Say how the unit is: what is wrong, most severe first, or which roles run."""
+        if observed.leaving and decided.report.phase is Phase.DRAINED:
+            return ops.WaitingStatus("drained: it has handed over, and may be removed")
+        if observed.leaving and decided.report.handover:
+            return ops.MaintenanceStatus(f"draining: {decided.report.handover}")
         problems = self._lacking(observed) or self._waiting(observed, decided)
         return status.status_of(verdict_of(tuple(problems)), fine=f"{', '.join(observed.roles)} ready")
 

@@ -13,7 +13,7 @@ from rolecall.core import changes, drain, rings, wire, worker
 from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
 from rolecall.core.handover import Handover, Sight
-from rolecall.core.model import Credentials, Document, File, ProcessSpec, Report
+from rolecall.core.model import Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
 from rolecall.juju import containers
@@ -29,6 +29,8 @@ _RETRY_S = 15
 """After how long a process that ended at once is tried again."""
 _GOSSIP_S = 2
 """How long to wait before the others' rings are looked at anew."""
+_DRAIN_S = 5
+"""How long to wait before a unit that hands over is looked at anew."""
 _SETTLING = "it is ready, and the other units are still finding it"
 
 
@@ -101,8 +103,13 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
 
     @property
     def _drains(self) -> bool:
-        """Whether the unit is to hand over what it holds, and can be looked at."""
-        return self.dismissed and self.hands_over and self.service.reachable
+        """Whether the unit can be looked at, and is to hand over or has yet to take that back."""
+        if not self.service.reachable:
+            return False
+        if self.dismissed:
+            return self.hands_over
+        last = self._reported()
+        return self.leaving or (last is not None and last.phase in {Phase.DRAINING, Phase.DRAINED})
 
     def _sight(self, process: worker.Process) -> Sight:
         if self._drains:
@@ -183,9 +190,16 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             # No error of the hook, which would be repeated as it is: the unit says why, and tries later.
             self.service.look_again(_RETRY_S)
 
-    def watch(self, observed: worker.Observed) -> None:
+    def watch(self, observed: worker.Observed, desired: worker.Desired) -> None:
         """Have the charm woken when something comes about that no event tells of."""
-        if not self.service.reachable or observed.process.spec is None:
+        if not self.service.reachable:
+            return
+        report = desired.report
+        if report.phase is Phase.DRAINING and (report.handover or not observed.leaving):
+            self.service.sleep_again()
+            self.service.look_again(_DRAIN_S)
+            return
+        if observed.process.spec is None:
             return
         if observed.process.ready:
             self.service.came_up()

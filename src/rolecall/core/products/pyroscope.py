@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from rolecall.core import fragments, option_values, shipper
 from rolecall.core.binary import Binary, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
-from rolecall.core.handover import Disk, Drain
 from rolecall.core.entries import MOST, Entries, Entry, Window
+from rolecall.core.handover import Disk, Drain
 from rolecall.core.model import Directory, ObjectStore
 from rolecall.core.product import Blueprint, Product
 from rolecall.core.roles import Keeps, Line, MetaRole, Role

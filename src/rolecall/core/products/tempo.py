@@ -22,8 +22,8 @@ from urllib.parse import urlencode
 from rolecall.core import fragments, option_values
 from rolecall.core.binary import Binary, GoModule, Release
 from rolecall.core.charm import Charm, Option, OptionKind, Purpose, Storage
-from rolecall.core.handover import Disk, Drain
 from rolecall.core.entries import MOST, Entries, Entry, Window
+from rolecall.core.handover import Disk, Drain
 from rolecall.core.model import Directory, ObjectStore, Problem, Severity
 from rolecall.core.product import Blueprint, Kind, Product, Setting
 from rolecall.core.roles import Combine, Keeps, Line, MetaRole, Role
