@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from properties.test_guarantees import published
 from simulation.world import World
 
-from rolecall.core import changes, coordinator, identity, periods, rollout, wire
+from rolecall.core import changes, coordinator, crashes, difference, identity, periods, rollout, wire
 from rolecall.core import settings as core_settings
 from rolecall.core.model import S3, Grant, Unit
 from rolecall.core.product import Product
@@ -238,8 +238,32 @@ def _story(product: str, text: str) -> str:
     return "\n".join(told)
 
 
+# crashes: the last lines of a log in; the exit code is the argument.
+
+
+def _recognise(code: str, text: str) -> str:
+    crash = crashes.recognise(int(code), text.splitlines())
+    return f"{crash.cause}: {crash.text}; {crashes.REMEDIES[crash.cause]}"
+
+
+# difference: two lines of settings in, and the roles of the unit that is to restart.
+
+
+def _between(argument: str, text: str) -> str:
+    product, roles = argument.split()
+    one = PRODUCTS[product]
+    groups = [a_group(*rest) for rest in one.minimal]
+    before, after = (
+        published(one, observed(one, groups, raw=cast("Tree", identity.load(line))))
+        for line in text.splitlines()
+    )
+    return "\n".join(difference.between(one, before, after, "u/0", (roles,))) or "nothing"
+
+
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "config": {"render": _render},
+    "crashes": {"recognise": _recognise},
+    "difference": {"between": _between},
     "identity": {"restarts": _restarts},
     "periods": {"change": _change},
     "rollout": {"plan": _plan},

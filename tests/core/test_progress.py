@@ -27,7 +27,7 @@ REMAIN = "cannot call the rollout done: 2 units remain"
 def test_how_far_a_rollout_is(held: tuple[str, ...], waits_for: tuple[str, ...], text: str):
     """It heals by itself; who goes now and who is waited for is named, if there is anybody."""
     planned = Rollout(held=held, remaining=("a/0", "a/1"), waits_for=waits_for)
-    assert progress.of_rollout(planned, paused=False) == (
+    assert progress.of_rollout(planned, (), paused=False) == (
         Problem(
             code="rollout",
             text=text,
@@ -41,7 +41,7 @@ def test_how_far_a_rollout_is(held: tuple[str, ...], waits_for: tuple[str, ...],
 def test_a_rollout_that_is_paused():
     """It goes on only when somebody says so."""
     planned = Rollout(remaining=("a/0", "a/1"))
-    assert progress.of_rollout(planned, paused=True) == (
+    assert progress.of_rollout(planned, (), paused=True) == (
         Problem(
             code="rollout-paused",
             text="cannot go on with the rollout: it is paused, and 2 units remain",
@@ -55,7 +55,7 @@ def test_a_rollout_that_is_paused():
 @pytest.mark.parametrize("paused", [False, True])
 def test_nothing_is_said_of_a_rollout_that_is_done(paused: bool):
     """Whether or not the next one is to wait."""
-    assert progress.of_rollout(Rollout(), paused=paused) == ()
+    assert progress.of_rollout(Rollout(), (), paused=paused) == ()
 
 
 def test_what_a_unit_that_is_to_go_waits_for():

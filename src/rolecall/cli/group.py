@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "status": "Show the verdict, the units and the gateway.",
         "check": "Write through the gateway and read it back.",
         "scale": "Change the number of a worker's units.",
+        "rollout": "Show, pause, resume or undo a rolling change.",
         "restart": "Restart units one after the other.",
         "logs": "Show what the processes print.",
         "down": "Stop a cluster; its data stays unless you purge it.",

@@ -18,7 +18,7 @@ from rolecall.core.routes import Verb
 
 if TYPE_CHECKING:
     # A hook of a worker's pays for no module of the coordinator's.
-    from rolecall.core import coordinator, telemetry, worker
+    from rolecall.core import coordinator, telemetry, undo, worker
     from rolecall.core.forget import Forget
 
 
@@ -78,6 +78,12 @@ class PublishDocument(Struct, frozen=True):
     document: Document
 
 
+class Remember(Struct, frozen=True):
+    """Remember what all units last ran with, and whether settings are undone."""
+
+    memory: undo.Memory
+
+
 class ForgetMember(Struct, frozen=True):
     """Take a member out of a ring."""
 
@@ -114,6 +120,7 @@ Action = (
     | ForgetMember
     | PublishReport
     | PublishDocument
+    | Remember
     | VerifyConfig
     | LoadGateway
     | ForwardLogs
@@ -122,7 +129,7 @@ Action = (
 
 def describe(action: Action) -> str:
     """Return an action as one line for a person; no secret is in it."""
-    if isinstance(action, PublishDocument | VerifyConfig | LoadGateway | ForgetMember):
+    if isinstance(action, PublishDocument | Remember | VerifyConfig | LoadGateway | ForgetMember):
         return _describe_coordinator(action)
     match action:
         case WriteFile(file):
@@ -150,8 +157,12 @@ def _describe_process(action: StartProcess | RestartProcess | StopProcess | AskU
             return f"stop {name}"
 
 
-def _describe_coordinator(action: PublishDocument | VerifyConfig | LoadGateway | ForgetMember) -> str:
+def _describe_coordinator(
+    action: PublishDocument | Remember | VerifyConfig | LoadGateway | ForgetMember,
+) -> str:
     match action:
+        case Remember():
+            return "remember what all units last ran with"
         case ForgetMember(forget):
             return f"have the ring {forget.path} forget {forget.member}"
         case PublishDocument(document):
@@ -169,6 +180,7 @@ class CoordinatorState(Struct, frozen=True, kw_only=True):
     gateway: str
     """The loaded gateway's config; empty when none is."""
     serving: frozenset[str]
+    memory: undo.Memory
 
 
 def diff_coordinator(state: CoordinatorState, desired: coordinator.Desired) -> tuple[Action, ...]:
@@ -183,6 +195,8 @@ def diff_coordinator(state: CoordinatorState, desired: coordinator.Desired) -> t
         actions.append(VerifyConfig(identity.digest_of(desired.candidate), desired.candidate))
     if desired.document is not None and desired.document != state.published:
         actions.append(PublishDocument(desired.document))
+    if desired.memory != state.memory:
+        actions.append(Remember(desired.memory))
     actions.extend(ForgetMember(forget) for forget in desired.forgets)
     return tuple(actions)
 

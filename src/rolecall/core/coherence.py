@@ -6,6 +6,7 @@ anything, so a cluster that isn't coherent still gets everything that doesn't ne
 
 from __future__ import annotations
 
+from rolecall.core import crashes
 from rolecall.core.model import Choices, Cluster, Group, Problem, Severity, Unit
 from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line, problems_of
@@ -43,6 +44,9 @@ def judge_units(line: Line, cluster: Cluster) -> tuple[Problem, ...]:
         if unit.ready and why:
             problems.append(_complains(unit, why))
         if unit.ready or unit.report.leaving:
+            continue
+        if unit.report.cause:
+            problems.append(_crashes(unit))
             continue
         problems.append(
             Problem(
@@ -82,6 +86,17 @@ def judge_spare(product: Product, spare: tuple[Unit, ...]) -> tuple[Problem, ...
             facts=(("unit", unit.id), ("role", caller)),
         )
         for unit in spare
+    )
+
+
+def _crashes(unit: Unit) -> Problem:
+    cause = unit.report.cause
+    return Problem(
+        code="crash-loop",
+        text=f"cannot use unit {unit.id}: {unit.report.problem}",
+        remedy=crashes.REMEDIES.get(cause, ""),
+        severity=Severity.WAITING,
+        facts=(("unit", unit.id), ("cause", cause)),
     )
 
 

@@ -12,17 +12,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rolecall.core import (
+    candidate,
     choices,
     coherence,
     forget,
     gateway,
     identity,
     nginx,
-    periods,
     progress,
     roles,
     rollout,
-    telemetry,
+    undo,
 )
 from rolecall.core.model import (
     Choices,
@@ -40,7 +40,7 @@ from rolecall.core.model import (
     Verdict,
     verdict_of,
 )
-from rolecall.core.product import Blueprint, Product, Settings
+from rolecall.core.product import Product, Settings
 from rolecall.core.roles import Line
 
 
@@ -66,6 +66,7 @@ class Observed(Struct, frozen=True, kw_only=True):
 
     deployment: Deployment
     settings: Settings
+    """What the administrator has set, whether it was undone or not."""
     groups: tuple[Group, ...]
     members: Mapping[str, Member]
     store: ObjectStore | None
@@ -84,6 +85,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     """Units that the leading coordinator holds back, for one that follows; None: this one leads."""
     paused: bool = False
     """Whether the administrator wants no further unit to restart."""
+    memory: undo.Memory = field(default_factory=undo.Memory)
     authority: str = ""
     """Certificate of the authority that signed the object store's, for every worker; empty: none."""
     pages: tuple[forget.Page, ...] = ()
@@ -106,6 +108,7 @@ class Desired(Struct, frozen=True, kw_only=True):
     """A config that the binary must judge before it is published; empty when there is none."""
     forgets: tuple[forget.Forget, ...] = ()
     """Members of rings whose units are gone."""
+    memory: undo.Memory = field(default_factory=undo.Memory)
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -121,14 +124,17 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 def decide(product: Product, observed: Observed) -> Decision:
     """Decide one cycle of a coordinator."""
+    memory = undo.kept(observed.memory, observed.settings, observed.problems)
+    undone = undo.judge(memory, observed.settings)
+    observed = _as_it_holds(observed, memory)
     line = product.line(observed.settings.text("line"))
     cluster = _cluster(line, observed)
     wishes = (*observed.problems, *coherence.judge_replication(product, cluster, observed.settings))
     topology = coherence.judge_topology(product, line, cluster.groups)
-    base, candidate, refused = _base(
+    base = candidate.base(
         product, line, cluster, observed, sound=not _blocked(wishes), whole=not _blocked(topology)
     )
-    spare = choices.spare(product, cluster, base.choices if base else Choices())
+    spare = choices.spare(product, cluster, base.document.choices if base.document else Choices())
     # A spare unit gets no requests, and nobody waits for it; nor for one that has handed over.
     active = replace(
         cluster,
@@ -136,23 +142,29 @@ def decide(product: Product, observed: Observed) -> Decision:
             unit for unit in cluster.units if unit not in spare and unit.report.phase is not Phase.DRAINED
         ),
     )
-    document, planned = _document(product, line, active, observed, base)
+    document, wanted, planned = _document(product, line, active, observed, base.document)
     if observed.held is not None:
         planned = replace(planned, held=observed.held)
+    elif document is not None and base.current and progress.arrived(active.units, wanted, planned):
+        memory = undo.learned(memory, observed.settings, document)
     text, serving = _gateway(product, line, active, observed, planned)
     forgotten = forget.judge(
         observed.pages,
         {**dict.fromkeys(observed.unheard, ()), **{unit.id: unit.roles for unit in cluster.units}},
         forget.Copies(role=product.replicated, number=document.choices.replication_factor if document else 1),
     )
+    halts = progress.of_halts(
+        product, active.units, wanted, planned=planned, before=memory.good, after=document
+    )
     problems = (
         *wishes,
         *topology,
         *coherence.judge_units(line, active),
         *coherence.judge_spare(product, spare),
-        *refused,
-        *progress.of_rollout(planned, paused=observed.paused),
+        *base.problems,
+        *progress.of_rollout(planned, halts, paused=observed.paused),
         *progress.of_drains(cluster.units),
+        *undone,
         *forgotten.problems,
         *(coherence.judge_copies(product, document.choices) if document else ()),
     )
@@ -162,13 +174,24 @@ def decide(product: Product, observed: Observed) -> Decision:
             document=document,
             gateway=text,
             serving=serving,
-            candidate=candidate,
+            candidate=base.candidate,
             forgets=forgotten.forgets if observed.held is None else (),
+            memory=memory,
         ),
         rollout=planned,
         cluster=cluster,
         spare=frozenset(unit.id for unit in spare),
     )
+
+
+def _as_it_holds(observed: Observed, memory: undo.Memory) -> Observed:
+    """Return what is seen with the settings that hold: the last good ones while the newest are undone."""
+    settings = undo.effective(memory, observed.settings)
+    if settings is observed.settings:
+        return observed
+    # Whose tenant a request is for must be said as the processes expect it.
+    options = replace(observed.front.options, multi_tenant=settings.flag("multi-tenant"))
+    return replace(observed, settings=settings, front=replace(observed.front, options=options))
 
 
 def _blocked(problems: Iterable[Problem]) -> bool:
@@ -189,81 +212,15 @@ def _cluster(line: Line, observed: Observed) -> Cluster:
     return Cluster(groups=tuple(sorted(observed.groups, key=lambda g: g.name)), units=units)
 
 
-def _base(
-    product: Product, line: Line, cluster: Cluster, observed: Observed, *, sound: bool, whole: bool
-) -> tuple[Document | None, str, tuple[Problem, ...]]:
-    """Return the document to go on from, a candidate to verify, and what was refused.
-
-    The last published one stays while the new one isn't known to be good. There is no first one before
-    the cluster is `whole`: what starts now would have to restart for what is still missing.
-    """
-    old = observed.published
-    written = {unit.report.roles for unit in cluster.units}
-    present = {role for names in written for role in line.expand(names)}
-    missing = line.missing(present)
-    if not sound or observed.store is None or (old is None and (missing or not whole)):
-        return old, "", ()
-    blueprint = Blueprint(
-        line=line.name,
-        deployment=observed.deployment,
-        settings=observed.settings,
-        store=observed.store,
-        choices=choices.choose(product, cluster, observed.settings, observed.published),
-        # A required role that is missing for a while must not change what all the others read.
-        roles=frozenset({*present, *missing}),
-        targets=frozenset(
-            one for names in (*written, *((role,) for role in missing)) for one in line.targets(names)
-        ),
-    )
-    new = Document(
-        product=product.name,
-        line=line.name,
-        revision=old.revision if old else 0,
-        config=identity.render_config(product, blueprint),
-        runtime=identity.render_runtime(product, blueprint),
-        secret=observed.secret,
-        authority=observed.authority,
-        choices=blueprint.choices,
-        environment={
-            **product.environment,
-            **product.variables(blueprint),
-            **telemetry.variables(product, observed.telemetry),
-        },
-    )
-    judged = product.judge(blueprint)
-    if old is not None and (harms := periods.judge(product, old.config, new.config, observed.day)):
-        return old, "", (*judged, *harms)
-    if not product.verify:
-        return new, "", judged
-    candidate = identity.render_candidate(product, observed.settings, new.config)
-    said = observed.verified.get(identity.digest_of(candidate))
-    if said is None:
-        return old, candidate, judged
-    if said:
-        return old, "", (*judged, _rejected(product, observed.settings, said, serving=old is not None))
-    return new, "", judged
-
-
-def _rejected(product: Product, settings: Settings, said: str, *, serving: bool) -> Problem:
-    keys = identity.blamed(settings, said)
-    places = ", ".join(keys) if keys else "the settings"
-    return Problem(
-        code="config-refused",
-        text=f"cannot use {places}: {product.title} says: {said}",
-        remedy="correct or remove it; every unit keeps the last good config meanwhile"
-        if serving
-        else "correct or remove it",
-        severity=Severity.WARNING if serving else Severity.BLOCKED,
-        facts=tuple(("key", key) for key in keys),
-    )
-
-
 def _document(
     product: Product, line: Line, cluster: Cluster, observed: Observed, base: Document | None
-) -> tuple[Document | None, rollout.Rollout]:
-    """Add grants to the document, and count it up only if something in it is new."""
+) -> tuple[Document | None, dict[str, str], rollout.Rollout]:
+    """Add grants to the document, and count it up only if something in it is new.
+
+    Returns it, the identity that each unit should run, and the plan.
+    """
     if base is None:
-        return None, rollout.Rollout()
+        return None, {}, rollout.Rollout()
     old = observed.published
     base = replace(
         base,
@@ -271,11 +228,12 @@ def _document(
         outgoing=tuple(sorted(name for name in observed.outgoing if name in observed.members)),
     )
     revision = (old.revision if old else 0) + 1
+    wanted = _wanted(product, line, cluster, base)
     planned = rollout.plan(
         rollout.Situation(
             line=line,
             units=cluster.units,
-            wanted=_wanted(product, line, cluster, base),
+            wanted=wanted,
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
@@ -285,8 +243,8 @@ def _document(
     held = tuple(name for name in planned.held if name not in observed.front.serving)
     document = replace(base, grants=planned.grants, held=held)
     if old is not None and replace(document, revision=old.revision) == old:
-        return old, planned
-    return replace(document, revision=revision), planned
+        return old, wanted, planned
+    return replace(document, revision=revision), wanted, planned
 
 
 def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> dict[str, str]:

@@ -87,9 +87,16 @@ def digest_of(text: str) -> str:
 def identity(product: Product, document: Document, roles: tuple[str, ...], restarts: int = 0) -> str:
     """Return the restart identity of a unit with `roles` under `document`.
 
-    `roles` are as written by the administrator; `restarts` counts those asked for by hand. The limits
-    file is not part of it: it is reloaded.
+    `roles` are as written by the administrator; `restarts` counts those asked for by hand.
     """
+    facts = read_at_start(product, document, roles, restarts)
+    return digest_of(json.dumps(facts, sort_keys=True, default=str))
+
+
+def read_at_start(
+    product: Product, document: Document, roles: tuple[str, ...], restarts: int = 0
+) -> dict[str, object]:
+    """Return what a unit with `roles` has to restart for; the limits file is reloaded, so it isn't part."""
     config = loaded(document.config)
     for key in product.live_keys:
         config = _without(config, key.split("."))
@@ -97,7 +104,7 @@ def identity(product: Product, document: Document, roles: tuple[str, ...], resta
     own = set(line.expand(roles))
     for key in (key for key, readers in product.read_by.items() if own.isdisjoint(readers)):
         config = _without(config, key.split("."))
-    facts = {
+    return {
         "config": config,
         "arguments": product.arguments,
         "targets": (*line.targets(roles), *line.flags(roles)),
@@ -107,7 +114,6 @@ def identity(product: Product, document: Document, roles: tuple[str, ...], resta
         # A process reads the authority's certificate once; where there is none, nothing is added.
         **({"authority": document.authority} if document.authority else {}),
     }
-    return digest_of(json.dumps(facts, sort_keys=True, default=str))
 
 
 def _escaped(value: object) -> object:

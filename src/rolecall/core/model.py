@@ -158,6 +158,8 @@ class Report(Struct, frozen=True, kw_only=True):
     phase: Phase = Phase.STARTING
     problem: str = ""
     """Why the process isn't ready, in one line, when the worker knows."""
+    cause: str = ""
+    """Why the process ends again and again, as `crashes` calls it; empty: it doesn't."""
     revision: int = 0
     """The document whose leave for this unit the report was made with; older than its leave means: not yet
     known."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from rolecall.core.model import Problem, Severity, Unit
+from rolecall.core import difference
+from rolecall.core.model import Document, Problem, Severity, Unit
+from rolecall.core.product import Product
 from rolecall.core.rollout import Rollout
 
 
-def of_rollout(planned: Rollout, *, paused: bool) -> tuple[Problem, ...]:
-    """Say how far a rollout is, or that it is paused."""
+def of_rollout(planned: Rollout, halts: tuple[Problem, ...], *, paused: bool) -> tuple[Problem, ...]:
+    """Say how far a rollout is and what it waits for, or that it is paused."""
     if not planned.remaining:
-        return ()
-    if paused:
-        return (_paused(planned),)
+        return halts
+    if paused or halts:
+        return (*halts, *((_paused(planned),) if paused else ()))
     now = f"{', '.join(planned.held)} now" if planned.held else ""
     waits = f"waiting for {', '.join(planned.waits_for)}" if planned.waits_for else ""
     return (
@@ -35,6 +37,52 @@ def _paused(planned: Rollout) -> Problem:
         remedy="resume it",
         severity=Severity.WARNING,
         facts=tuple(("unit", name) for name in planned.remaining),
+    )
+
+
+def arrived(units: Iterable[Unit], wanted: Mapping[str, str], planned: Rollout) -> bool:
+    """Whether every unit is ready with what it should run, and nothing is under way."""
+    ready = [unit.ready and unit.report.running == wanted.get(unit.id) for unit in units]
+    return bool(ready) and all(ready) and not planned.remaining
+
+
+def of_halts(
+    product: Product,
+    units: Iterable[Unit],
+    wanted: Mapping[str, str],
+    *,
+    planned: Rollout,
+    before: Document | None,
+    after: Document | None,
+) -> tuple[Problem, ...]:
+    """Say of each unit that isn't ready with what is new for it what that is, and what it says (G4).
+
+    `before` is the last document that every unit was ready with, `after` the newest.
+    """
+    if before is None or after is None:
+        return ()
+    units = tuple(units)
+    behind = any(unit.ready and unit.report.running != wanted.get(unit.id) for unit in units)
+    found: list[Problem] = []
+    for unit in units:
+        if unit.ready or unit.report.leaving or unit.report.running not in {"", wanted.get(unit.id)}:
+            continue
+        changed = difference.between(product, before, after, unit.id, unit.report.roles)
+        if changed or behind:
+            found.append(_halt(unit, changed, sum(name != unit.id for name in planned.remaining)))
+    return tuple(found)
+
+
+def _halt(unit: Unit, changed: tuple[str, ...], others: int) -> Problem:
+    start = f"cannot restart the {others} units that remain" if others else "cannot call the rollout done"
+    news = difference.told(changed) or "its executable, or where it runs"
+    says = f"; {unit.report.problem}" if unit.report.problem else ""
+    return Problem(
+        code="rollout-halted" if unit.report.cause else "rollout-waits",
+        text=f"{start} before {unit.id} is ready with what is new for it, {news}{says}",
+        remedy="wait, or go back to what all units last ran with: rolecall rollout undo",
+        severity=Severity.WAITING,
+        facts=(("unit", unit.id), *(("changed", name) for name in changed)),
     )
 
 

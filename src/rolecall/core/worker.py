@@ -48,6 +48,8 @@ class Process(Struct, frozen=True, kw_only=True):
     running: bool = False
     ready: bool = False
     problem: str = ""
+    cause: str = ""
+    """Why it ends again and again, as `crashes` calls it; empty: it doesn't."""
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -329,6 +331,7 @@ def _report(observed: Observed, running: str, problem: str = "") -> Report:
         ready=process.ready and bool(runs),
         phase=phase,
         problem=problem or ("" if process.ready else process.problem),
+        cause="" if process.ready else process.cause,
         revision=_answered(observed),
         leaving=observed.leaving,
     )

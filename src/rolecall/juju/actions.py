@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import ops
+from msgspec.structs import replace
 
+from rolecall.core import undo
 from rolecall.core.coordinator import Decision
 from rolecall.core.forget import Forget
 from rolecall.core.model import Phase
 from rolecall.core.routes import Answer, Call
-from rolecall.juju import integrations, status
+from rolecall.juju import integrations, peers, status
 from rolecall.juju.net import Request
 
 if TYPE_CHECKING:
@@ -91,19 +93,27 @@ class Actions(ops.Object):
         )
 
     def _on_rollout(self, event: ops.ActionEvent) -> None:
-        """Tell how far the rollout is; pause or resume it. The leader's alone, because it plans."""
+        """Tell how far the rollout is; pause, resume or undo it. The leader's alone, because it plans."""
         wanted = event.params.get("action", "state")
-        pauses = {"state": None, "pause": True, "resume": False}
-        if wanted not in pauses:
-            event.fail(f"cannot {wanted} the rollout: the actions are {', '.join(pauses)}; use one of them")
+        host = self._charm.host()
+        settings = host.given.settings
+        if wanted not in {"state", *peers.ASKED}:
+            known = ", ".join(("state", *peers.ASKED))
+            event.fail(f"cannot {wanted} the rollout: the actions are {known}; use one of them")
             return
-        if pauses[wanted] is not None and not self._charm.unit.is_leader():
+        if wanted != "state" and not self._charm.unit.is_leader():
             event.fail(f"cannot {wanted} the rollout here: only the leader plans; run it on the leader")
             return
-        observed, decision = self._charm.reconcile(paused=pauses[wanted])
+        if wanted == "undo" and (refused := undo.refusal(host.shared.memory, settings)):
+            event.fail(f"cannot undo the rollout: {refused}")
+            return
+        if wanted != "state":
+            host.shared = peers.ASKED[wanted](host.shared, settings)
+        observed, decision = self._charm.reconcile(host)
         event.set_results(
             {
                 "paused": str(observed.paused).lower(),
+                "undone": str(undo.in_force(decision.desired.memory, settings)).lower(),
                 "remaining": ", ".join(decision.rollout.remaining) or "none",
                 "held": ", ".join(decision.rollout.held) or "none",
                 "waits-for": ", ".join(decision.rollout.waits_for) or "none",
@@ -124,7 +134,7 @@ class Actions(ops.Object):
         before = host.shared.outgoing
         others = tuple(one for one in before if one != name)
         if event.params.get("undo", False):
-            _, decision = charm.reconcile(outgoing=others)
+            outgoing = others
         else:
             line = host.rings.line
             rest = (one.report for unit, one in members.items() if unit != name and unit not in others)
@@ -136,7 +146,9 @@ class Actions(ops.Object):
                     f"cannot drain {name}: nobody else would run {', '.join(missing)}; add a unit first"
                 )
                 return
-            _, decision = charm.reconcile(outgoing=(*others, name))
+            outgoing = (*others, name)
+        host.shared = replace(host.shared, outgoing=outgoing)
+        _, decision = charm.reconcile(host)
         event.set_results({"unit": name, "state": _course(decision, name)})
 
     def _on_forget_ring_member(self, event: ops.ActionEvent) -> None:

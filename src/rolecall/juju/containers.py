@@ -12,7 +12,6 @@ import ops
 from msgspec import Struct
 from ops import pebble
 
-from rolecall.core import loglines
 from rolecall.core.model import ProcessSpec
 from rolecall.layers import service_of
 
@@ -27,10 +26,15 @@ STARTING = "starting"
 """Check that runs while a process starts, to tell when it is ready."""
 LOOK = "look-again"
 """Check that can only fail: it wakes the charm once, after its period."""
+ENDED = "backoff"
+"""State of a process that has ended by itself and that Pebble is to start again."""
+RUNS = (pebble.ServiceStatus.ACTIVE.value, ENDED)
 _LAYER = "rolecall"
 _STOP_SLACK_S = 30.0
 _PEBBLE = "/charm/bin/pebble"
 """Where Juju puts Pebble in every container."""
+_LINES = "100"
+"""How many lines are enough for the last words of a process, and the stack below them."""
 
 
 def plan_of(container: ops.Container) -> pebble.Plan | None:
@@ -123,10 +127,17 @@ class Service:
             kill_delay_s=_seconds(service.kill_delay or "30s"),
         )
 
+    def state(self) -> str:
+        """Return what Pebble says of the process now; `ENDED`: it waits before it starts it again."""
+        service = self._container.get_services(self._name).get(self._name)
+        if service is None:
+            return ""
+        current = service.current
+        return current.value if isinstance(current, pebble.ServiceStatus) else current
+
     def running(self) -> bool:
         """Say whether the process runs, or is started again by Pebble itself."""
-        service = self._container.get_services(self._name).get(self._name)
-        return service is not None and service.current in (pebble.ServiceStatus.ACTIVE, "backoff")
+        return self.state() in RUNS
 
     def start(self, spec: ProcessSpec, url: str) -> None:
         """Have the process run as `spec` says; `url` answers 200 once it is ready.
@@ -257,7 +268,7 @@ def make_folders(container: ops.Container, root: str, folders: tuple[str, ...]) 
         container.make_dir(posixpath.join(root, folder) if folder else root, make_parents=True)
 
 
-def last_error(container: ops.Container, service: str) -> str:
-    """Return the last line in which a service's log tells of an error; empty when none does."""
-    lines = run(container, (_PEBBLE, "logs", "-n", "30", service), timeout_s=5).output.splitlines()
-    return loglines.last_error([line.partition(f"[{service}] ")[2] for line in lines])
+def last_lines(container: ops.Container, service: str) -> tuple[str, ...]:
+    """Return the last lines of a service's log."""
+    lines = run(container, (_PEBBLE, "logs", "-n", _LINES, service), timeout_s=5).output.splitlines()
+    return tuple(line.partition(f"[{service}] ")[2] for line in lines)

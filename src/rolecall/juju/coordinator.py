@@ -79,19 +79,14 @@ class CoordinatorCharm(ops.CharmBase):
         return _GOES not in own
 
     def reconcile(
-        self, *, paused: bool | None = None, outgoing: tuple[str, ...] | None = None, idle: bool = False
+        self, host: CoordinatorHost | None = None, *, idle: bool = False
     ) -> tuple[coordinator.Observed, coordinator.Decision]:
-        """Bring this unit to what the whole cluster needs.
+        """Bring this unit to what the whole cluster needs; `host` may know what an administrator asks for.
 
-        From now on `paused` is for the rollout, and `outgoing` are the units to hand over; None: as before.
         Where nothing happened (`idle`) and nothing is to be done, other applications aren't looked at: all
         that they are told follows from what a hook of its own tells of.
         """
-        host = self.host()
-        if paused is not None:
-            host.shared = replace(host.shared, paused=paused)
-        if outgoing is not None:
-            host.shared = replace(host.shared, outgoing=outgoing)
+        host = host or self.host()
         problems: tuple[Problem, ...] = ()
         for _ in range(_ROUNDS):
             observed, decision, done = engine.reconcile(

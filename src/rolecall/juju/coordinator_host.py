@@ -95,6 +95,7 @@ class CoordinatorHost(Struct, kw_only=True):
             outgoing=self.shared.outgoing,
             pages=seen.pages,
             unheard=seen.departing,
+            memory=self.shared.memory,
             problems=self.given.problems,
         )
 
@@ -111,6 +112,7 @@ class CoordinatorHost(Struct, kw_only=True):
             gateway=self.loaded.text,
             # Whom the gateway sends to is said by its text, and the others' gateways aren't ours to load.
             serving=decision.desired.serving,
+            memory=observed.memory,
         )
         actions = changes.diff_coordinator(state, decision.desired)
         return tuple(action for action in actions if self._can(action))
@@ -137,20 +139,25 @@ class CoordinatorHost(Struct, kw_only=True):
                     # What doesn't need the gateway goes on; the status tells.
                     self.refused = str(error)
             case changes.VerifyConfig(digest, config):
-                try:
-                    said = verify(self.product, self.charm, self.container, config)
-                except UntriedError as error:
-                    self.untried = str(error)
-                    return
-                verified = trial.remembering(self.shared.verified, digest, said, _REMEMBERED)
-                self.shared = replace(self.shared, verified=verified)
+                self._verify(digest, config)
             case changes.PublishDocument(document):
                 self.shared = replace(self.shared, document=document)
             case changes.ForgetMember(one):
                 if self.rings.may_forget(one):
                     self.rings.forget(one)
+            case changes.Remember(memory):
+                self.shared = replace(self.shared, memory=memory)
             case _:
                 raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
+
+    def _verify(self, digest: str, config: str) -> None:
+        try:
+            said = verify(self.product, self.charm, self.container, config)
+        except UntriedError as error:
+            self.untried = str(error)
+            return
+        verified = trial.remembering(self.shared.verified, digest, said, _REMEMBERED)
+        self.shared = replace(self.shared, verified=verified)
 
     def agree(self, decision: coordinator.Decision) -> bool:
         """Take note of whom the gateways are to leave out; return whether that is news."""

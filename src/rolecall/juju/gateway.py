@@ -9,7 +9,7 @@ import ops
 from msgspec import Struct
 from ops import pebble
 
-from rolecall.core import nginx
+from rolecall.core import loglines, nginx
 from rolecall.core.charm import EXPORTER
 from rolecall.core.charm import NGINX as CONTAINER
 from rolecall.juju import containers, told
@@ -192,7 +192,7 @@ class NginxGateway:
             if followed == _ANSWERS:
                 return
             self._net.pause(_BETWEEN_S)
-        said = containers.last_error(self._container, CONTAINER)
+        said = loglines.last_error(containers.last_lines(self._container, CONTAINER))
         raise GatewayError(
             f"cannot load the gateway: nginx didn't follow within {_RELOAD_S:g} s"
             + (f"; it says: {said}" if said else "")

@@ -165,7 +165,8 @@ CHECK_S = 60
 ROLLOUT: Mapping[str, str] = {
     "state": "says which unit restarts, and what the others wait for",
     "pause": "lets no further unit go",
-    "resume": "lets the next unit go",
+    "resume": "lets the next unit go, with the options as they are set",
+    "undo": "goes back to the options that all units last ran with, until they are changed",
 }
 """What the action `rollout` can be asked to do."""
 
@@ -183,7 +184,7 @@ def _actions(product: Product) -> Tree:
         ),
         "diagnose": _action("Show the verdict, the units, their roles and the gateway, as JSON."),
         "rollout": _action(
-            "Show, pause or resume the restarts of the workers.",
+            "Show, pause, resume or undo the restarts of the workers.",
             action={
                 "type": "string",
                 "enum": list(ROLLOUT),

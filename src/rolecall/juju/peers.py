@@ -1,24 +1,27 @@
 """What the units of a coordinator tell each other, in the bags of their peer relation.
 
 The leader's half is the application's bag: the document as it was last published, which units are held
-back, what the binary said of configs, whether the rollout is paused, by what the object store's keys were
-found, and with which units the rings were in order. So a new leader goes on where the last one was. Each
-unit's half is what its gateway does.
+back, what the binary said of configs, whether the rollout is paused and what an undo goes back to, by what
+the object store's keys were found, and with which units the rings were in order. So a new leader goes on
+where the last one was. Each unit's half is what its gateway does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
 import ops
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from rolecall.core import wire
+from rolecall.core import undo, wire
 from rolecall.core.bags import Bags
 from rolecall.core.consent import Consent, Hold
 from rolecall.core.model import Document
+from rolecall.core.product import Settings
+from rolecall.core.undo import Memory
 
 T = TypeVar("T")
 
@@ -45,6 +48,27 @@ class Shared(Struct, frozen=True, kw_only=True):
     """Units that are to hand over ahead of their removal."""
     tidy: str = ""
     """Digest of the units with which no ring was last seen to have a member too many."""
+    memory: Memory = field(default_factory=Memory)
+
+
+def _paused(shared: Shared, _: Settings) -> Shared:
+    return replace(shared, paused=True)
+
+
+def _resumed(shared: Shared, _: Settings) -> Shared:
+    return replace(shared, paused=False, memory=undo.resumed(shared.memory))
+
+
+def _undone(shared: Shared, settings: Settings) -> Shared:
+    return replace(shared, paused=False, memory=undo.taken_back(shared.memory, settings))
+
+
+ASKED: Mapping[str, Callable[[Shared, Settings], Shared]] = {
+    "pause": _paused,
+    "resume": _resumed,
+    "undo": _undone,
+}
+"""What an administrator may ask of the rollout to what becomes of what the leader tells."""
 
 
 def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
@@ -58,6 +82,7 @@ def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
         keys=_decoded(bag, "keys", Keys, Keys()),
         outgoing=_decoded(bag, "outgoing", tuple[str, ...], ()),
         tidy=_decoded(bag, "tidy", str, ""),
+        memory=_decoded(bag, "memory", Memory, Memory()),
     )
 
 
@@ -72,6 +97,7 @@ def shared_bags(shared: Shared, consent: Consent) -> Bags:
         "keys": _json(shared.keys),
         "outgoing": _json(shared.outgoing),
         "tidy": _json(shared.tidy),
+        "memory": _json(shared.memory),
     }
     return Bags(app=app, unit={"consent": _json(consent)})
 

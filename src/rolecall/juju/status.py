@@ -34,6 +34,10 @@ def _having_three(facts: Mapping[str, str]) -> str:
     return f"have three units with role-{facts.get('role', '')}, and leave replication-factor on auto"
 
 
+def _going_back(_: Mapping[str, str]) -> str:
+    return "wait, or go back to what all ran with: juju run COORDINATOR/leader rollout action=undo"
+
+
 _REMEDIES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     "missing-role": _adding_a_role,
     "single-copy": _having_three,
@@ -41,6 +45,11 @@ _REMEDIES: Mapping[str, Callable[[Mapping[str, str]], str]] = {
     "too-few-replicas": _adding_copies,
     "too-many-roles": _keeping_one_role,
     "unit-not-ready": _looking,
+    "rollout-halted": _going_back,
+    "rollout-waits": _going_back,
+    "rollout-undone": lambda _: (
+        "change it, or try it again: juju run COORDINATOR/leader rollout action=resume"
+    ),
     "rollout-paused": lambda _: "juju run COORDINATOR/leader rollout action=resume",
 }
 """Code of a problem to what an administrator of Juju does about it, where that differs from other hosts."""

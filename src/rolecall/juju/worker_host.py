@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from ops import pebble
 
-from rolecall.core import changes, drain, rings, wire, worker
+from rolecall.core import changes, crashes, drain, loglines, rings, wire, worker
 from rolecall.core.bags import Bags
 from rolecall.core.charm import Charm
 from rolecall.core.handover import Handover, Sight
@@ -215,14 +215,23 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             return worker.Process()
         # What the supervisor calls by the container's name, the decision calls by the unit's.
         spec = replace(spec, name=self.me.unit)
-        if not self.service.running():
-            return worker.Process(spec=spec, problem=self._last_line())
+        state = self.service.state()
+        if state == containers.ENDED:
+            # Pebble tells charms neither how often a process has ended nor with which code.
+            crash = crashes.recognise(crashes.UNKNOWN, self._last_lines())
+            return worker.Process(spec=spec, running=True, problem=crash.text, cause=crash.cause)
+        if state not in containers.RUNS:
+            return worker.Process(spec=spec, problem=loglines.last_error(self._last_lines()))
+        return self._running(worker.Process(spec=spec, running=True))
+
+    def _running(self, process: worker.Process) -> worker.Process:
+        """Say whether a process that runs is ready, and why it isn't."""
         answer = self.net.ask(self.base + self.product.ready)
         if answer.status != 200:
-            return worker.Process(spec=spec, running=True, problem=_why(answer) or self._last_line())
-        if self._settling(spec.identity):
-            return worker.Process(spec=spec, running=True, problem=_SETTLING)
-        return worker.Process(spec=spec, running=True, ready=True)
+            return replace(process, problem=_why(answer) or loglines.last_error(self._last_lines()))
+        if process.spec is not None and self._settling(process.spec.identity):
+            return replace(process, problem=_SETTLING)
+        return replace(process, ready=True)
 
     def _settling(self, identity: str) -> bool:
         """Whether the process was restarted with leave and the others haven't found it yet."""
@@ -255,8 +264,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         texts = {file.path: containers.read_text(self.container, file.path) for file in files}
         return {path: text for path, text in texts.items() if text is not None}
 
-    def _last_line(self) -> str:
-        return containers.last_error(self.container, self.charm.container)
+    def _last_lines(self) -> tuple[str, ...]:
+        return containers.last_lines(self.container, self.charm.container)
 
 
 def reported(relation: ops.Relation | None, unit: ops.Unit) -> Report | None:

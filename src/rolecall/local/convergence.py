@@ -60,9 +60,8 @@ class Course:
                 Problem(code="gateway-refused", text=str(error), remedy=remedy) for error in self.last.refused
             )
             return False
-        stuck = any(p.severity is Severity.BLOCKED for p in self.last.decision.verdict.problems)
         self.ended = time.monotonic()
-        return not self.last.settled and (bool(self.last.actions) or not stuck)
+        return not self.last.settled and (bool(self.last.actions) or not _stuck(self.last))
 
     def outcome(self, began: float, timeout_s: float) -> Outcome:
         """Tell how it ended."""
@@ -71,12 +70,21 @@ class Course:
         problems = self.last.decision.verdict.problems
         if not self.last.settled:
             problems = (*problems, *_late(self.cluster, self.last, timeout_s))
-        refused = any(problem.code == "config-refused" for problem in problems)
+        refused = any(problem.code in {"config-refused", "rollout-undone"} for problem in problems)
         return Outcome(
             verdict=verdict_of(problems),
             done=self.last.settled and not refused,
             seconds=self.ended - began,
         )
+
+
+def _stuck(cycle: Cycle) -> bool:
+    """Whether an administrator is to decide how it goes on."""
+    problems = cycle.decision.verdict.problems
+    codes = {problem.code for problem in problems}
+    paused = "rollout-paused" in codes and all(unit.ready for unit in cycle.decision.cluster.units)
+    blocked = any(problem.severity is Severity.BLOCKED for problem in problems)
+    return blocked or paused or "rollout-halted" in codes
 
 
 def converge(courses: Sequence[Course], timeout_s: float) -> None:

@@ -14,6 +14,7 @@ from rolecall.core import changes, coordinator, forget, periods, trial, wire
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report, Telemetry
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
+from rolecall.local import memory
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
@@ -66,6 +67,8 @@ class CoordinatorHost:
             published=decoded_document(self.home),
             day=periods.day_of(time.time()),
             verified=verdicts(self.home),
+            paused=memory.paused(self.home),
+            memory=memory.recall(self.home),
             pages=self.pages,
             problems=self.problems,
         )
@@ -82,7 +85,10 @@ class CoordinatorHost:
     ) -> tuple[changes.Action, ...]:
         """Compare the cluster with what it should be."""
         state = changes.CoordinatorState(
-            published=observed.published, gateway=self.gateway.loaded, serving=observed.front.serving
+            published=observed.published,
+            gateway=self.gateway.loaded,
+            serving=observed.front.serving,
+            memory=observed.memory,
         )
         return changes.diff_coordinator(state, decision.desired)
 
@@ -99,6 +105,8 @@ class CoordinatorHost:
                 self._remember(digest, verify(self.product, self.binary, config))
             case changes.PublishDocument(document):
                 disk.write_json(self.home.document, wire.encode(document))
+            case changes.Remember(newest):
+                memory.remember(self.home, newest)
             case changes.ForgetMember(one):
                 url = f"http://{one.address}:{self.product.port('http')}{one.path}"
                 self.asker.ask(url, method="POST", form=one.body, timeout_s=_FORGET_S)

@@ -49,6 +49,16 @@ class Home:
         return self.root / "restarts.json"
 
     @property
+    def rollout(self) -> Path:
+        """Whether the rollout is paused, and which settings were undone."""
+        return self.root / "rollout.json"
+
+    @property
+    def good(self) -> Path:
+        """The last document that every unit ran and was ready with, and its settings."""
+        return self.root / "good.json"
+
+    @property
     def gateway(self) -> Path:
         """The gateway's folder."""
         return self.root / "gateway"

@@ -184,10 +184,17 @@ class WorkerHost:
         answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
         if runs is not None and answer.status == 200 and self._settling(runs):
             answer = Answer(503, "it is ready, and the other units are still finding it")
-        ready = runs is not None and answer.status == 200
-        return worker.Process(
-            spec=spec, running=runs is not None, ready=ready, problem="" if ready else self._problem(answer)
-        )
+        seen = worker.Process(spec=spec, running=runs is not None)
+        if runs is not None and answer.status == 200:
+            return structs.replace(seen, ready=True)
+        if crash := logs.crash(self.home.log, unit, self._started_s):
+            return structs.replace(seen, problem=crash.text, cause=crash.cause)
+        return structs.replace(seen, problem=self._problem(answer))
+
+    @property
+    def _started_s(self) -> float:
+        """When we last started the process, in seconds since the epoch."""
+        return self._spec_file.stat().st_mtime if self._spec_file.exists() else 0.0
 
     def _settling(self, runs: Running) -> bool:
         """Whether a process was restarted with leave and the others haven't found it yet."""

@@ -28,6 +28,8 @@ def coordinate(world: World, action: changes.Action) -> None:
         case changes.PublishDocument(document):
             assert world.document is None or document.revision > world.document.revision
             world.document = document
+        case changes.Remember(memory):
+            world.memory = memory
         case changes.ForgetMember(one):
             judging.forgotten(world, one.member)
             world.beats.pop(one.member, None)

@@ -38,6 +38,8 @@ class Acts:
             self.break_units,
             self.break_units,
             self.revert_config,
+            self.undo,
+            self.resume,
             self.refuse_config,
             self.refuse_settings,
             self.join,
@@ -83,6 +85,15 @@ class Acts:
     def revert_config(self) -> str:
         """Go back to the last good config."""
         return self._set(self.good)
+
+    def undo(self) -> str:
+        """Go back to the last settings that all units ran with."""
+        return f"undo: {self.world.undo()}"
+
+    def resume(self) -> str:
+        """Let the newest settings hold."""
+        self.world.resume()
+        return "resume"
 
     def refuse_settings(self) -> str:
         """Find the settings bad, or good again."""

@@ -101,6 +101,7 @@ class Fate:
         """End all trouble: a good config, nothing refused, a unit for every group."""
         self.world.refused = ()
         self.world.store_down = False
+        self.world.resume()
         self.acts.revert_config()
         for name, group in sorted(self.world.groups.items()):
             if not group.units:
@@ -110,7 +111,8 @@ class Fate:
         """Let everybody work in turn until nothing is left to do, in a bounded number of rounds."""
         empty = not all(group.units for group in self.world.groups.values())
         trouble = self.acts.raw != self.acts.good or self.world.refused or self.world.store_down
-        if trouble or empty:  # There is trouble, so nothing has to rest.
+        undone = self.world.memory.undone
+        if trouble or empty or undone:  # There is trouble, so nothing has to rest.
             return
         bound = 40 + 16 * len(self.world.machines)
         for _ in range(bound):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from rolecall.core import changes, coordinator, drain, forget
+from rolecall.core import changes, coordinator, drain, forget, undo
 from rolecall.core.model import Document, Group, Phase, Problem, Report
 from rolecall.core.product import Product
 from rolecall.testing import DEPLOYMENT, a_worker, observed, settings_of, the_front
@@ -38,6 +38,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.seen: dict[str, Report] = {}
         self.document: Document | None = None
+        self.memory = undo.Memory()
         self.verified: dict[str, str] = {}
         self.gateways = [Gateway() for _ in range(gateways)]
         self.views: dict[int, frozenset[str]] = {}
@@ -64,6 +65,17 @@ class World:
     def set(self, raw: dict[str, object]) -> None:
         """Change the settings."""
         self.settings = settings_of(self.product, raw)
+
+    def undo(self) -> bool:
+        """Take the newest settings back, if they can be; say whether they were."""
+        if undo.refusal(self.memory, self.settings):
+            return False
+        self.memory = undo.taken_back(self.memory, self.settings)
+        return True
+
+    def resume(self) -> None:
+        """Let the settings hold as they are written."""
+        self.memory = undo.resumed(self.memory)
 
     def join(self, group: str) -> str:
         """Add a unit to a group."""
@@ -215,6 +227,7 @@ class World:
             verified=self.verified,
             pages=self._pages(),
             problems=self.refused,
+            memory=self.memory,
         )
 
     def _pages(self) -> tuple[forget.Page, ...]:
@@ -239,7 +252,10 @@ class World:
         seen = self.observe()
         decision = self.decide(seen)
         state = changes.CoordinatorState(
-            published=self.document, gateway=self.gateways[0].text, serving=self.gateways[0].loading
+            published=self.document,
+            gateway=self.gateways[0].text,
+            serving=self.gateways[0].loading,
+            memory=self.memory,
         )
         actions = changes.diff_coordinator(state, decision.desired)
         for action in self._until_ended(actions[:stop_after]):
