@@ -235,6 +235,7 @@ class LocalCluster:
 
     def _look(self, places: tuple[Place, ...]) -> World:
         supervisor = self.supervisor
+        alive = supervisor.alive
         running = processes.running(self.home.root)
         answers = self.asker.ready(
             ready_url(self.spec.product, place.address) for place in places if place.unit in running
@@ -243,7 +244,8 @@ class LocalCluster:
             document=decoded_document(self.home),
             credentials=self.spec.credentials,
             running=running,
-            busy=supervisor.busy() if supervisor.alive else frozenset(),
+            busy=supervisor.busy() if alive else frozenset(),
+            ended=supervisor.ended() if alive else frozenset(),
             answers=answers,
         )
 

@@ -121,6 +121,10 @@ class Supervisor:
             )
         return frozenset(names)
 
+    def ended(self) -> frozenset[str]:
+        """List the processes that have ended by themselves and wait to be started again."""
+        return frozenset(info.name for info in self._client.get_services() if info.current == "backoff")
+
     def kept(self) -> dict[str, str]:
         """Map each process that runs or waits to be started again to its identity."""
         services = self._client.get_plan().services

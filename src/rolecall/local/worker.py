@@ -32,6 +32,8 @@ class World:
     credentials: Credentials | None
     running: Mapping[str, Running]
     busy: frozenset[str]
+    ended: frozenset[str]
+    """Units whose process has ended by itself, and which the supervisor starts again after a while."""
     answers: Mapping[str, Answer]
     """Readiness address to its answer."""
 
@@ -184,7 +186,8 @@ class WorkerHost:
         answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
         if runs is not None and answer.status == 200 and self._settling(runs):
             answer = Answer(503, "it is ready, and the other units are still finding it")
-        seen = worker.Process(spec=spec, running=runs is not None)
+        # One that the supervisor starts again in a while is not started by us: it would storm on.
+        seen = worker.Process(spec=spec, running=runs is not None or unit in self.world.ended)
         if runs is not None and answer.status == 200:
             return structs.replace(seen, ready=True)
         if crash := logs.crash(self.home.log, unit, self._started_s):
