@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import suppress
@@ -106,10 +107,11 @@ class Vantage:
 
 
 def _disk(folder: Path, drain: Drain) -> Disk:
-    """Look at every file beneath a folder; one that goes away meanwhile isn't there."""
+    """Look at every file beneath a folder; what goes away meanwhile isn't there, be it a file or a folder."""
     sizes: dict[str, int] = {}
     notes: dict[str, str] = {}
-    for path in folder.rglob("*"):
+    # Unlike `Path.rglob`, this passes over a folder that has just been removed.
+    for path in (Path(parent) / name for parent, _, names in os.walk(folder) for name in names):
         with suppress(FileNotFoundError):
             if path.is_file():
                 name = str(path.relative_to(folder))
