@@ -36,7 +36,8 @@ def base(
     the cluster is `whole`: what starts now would have to restart for what is still missing.
     """
     old = observed.published
-    written = {unit.report.roles for unit in cluster.units}
+    # What is to go counts no more: those that come in its place would have to restart once it has gone.
+    written = {unit.report.roles for unit in cluster.units if not unit.report.leaving}
     present = {role for names in written for role in line.expand(names)}
     missing = line.missing(present)
     if not sound or observed.store is None or (old is None and (missing or not whole)):

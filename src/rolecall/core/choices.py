@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from rolecall.core.model import Choices, Cluster, Document, Unit
 from rolecall.core.product import Product, Settings
+from rolecall.core.roles import Line
 
 _MOST_SEEDS = 3
 _COPIES = 3
@@ -20,13 +21,6 @@ def choose(product: Product, cluster: Cluster, settings: Settings, published: Do
     """Keep what was chosen while it is valid, and choose what is missing."""
     old = published.choices if published else None
     staying = [unit for unit in cluster.units if not unit.report.leaving and unit.address and unit.name]
-    line = product.line(settings.text("line"))
-    gossiping = [unit for unit in staying if any(line.role(name).gossip for name in unit.roles)]
-    names = [unit.name for unit in gossiping]
-    kept = [seed for seed in (old.seeds if old else ()) if seed in names]
-    # Writers first: they are the ones that stay longest, and every ring's members ask the seeds.
-    ranked = sorted(gossiping, key=lambda unit: (product.replicated not in unit.roles, unit.id))
-    seeds = list(dict.fromkeys([*kept, *(unit.name for unit in ranked)]))[:_MOST_SEEDS]
     peers: dict[str, str] = {}
     for role in product.peers:
         able = [unit.name for unit in staying if role in unit.roles]
@@ -34,11 +28,32 @@ def choose(product: Product, cluster: Cluster, settings: Settings, published: Do
         if able or before:
             peers[role] = before if before in able or not able else able[0]
     return Choices(
-        seeds=tuple(seeds),
+        seeds=_seeds(product, cluster, product.line(settings.text("line")), old.seeds if old else ()),
         replication_factor=_factor(product, cluster, settings, old),
         peers=peers,
         dialed=_dialed(product, cluster, old.dialed if old else {}),
     )
+
+
+def _seeds(product: Product, cluster: Cluster, line: Line, old: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep the seeds that are there, and fill up with units that stay, writers first.
+
+    Who is to go stays a seed while its process is there: if all of them are to go, those that come in their
+    place would else find only each other, and make rings of their own. One seat is for those that stay.
+    """
+    units = [
+        unit
+        for unit in cluster.units
+        if unit.address and unit.name and any(line.role(name).gossip for name in unit.roles)
+    ]
+    staying = [unit for unit in units if not unit.report.leaving]
+    going = {unit.name for unit in units if unit.report.leaving and unit.report.running}
+    last = [seed for seed in old if seed in going][: _MOST_SEEDS - 1 if staying else _MOST_SEEDS]
+    able = {*last, *(unit.name for unit in staying)}
+    # Writers are the ones that stay longest, and every ring's members ask the seeds.
+    ranked = sorted(staying, key=lambda unit: (product.replicated not in unit.roles, unit.id))
+    seeds = dict.fromkeys([*(seed for seed in old if seed in able), *(unit.name for unit in ranked)])
+    return tuple(seeds)[:_MOST_SEEDS]
 
 
 def _dialed(product: Product, cluster: Cluster, old: Mapping[str, str]) -> dict[str, str]:

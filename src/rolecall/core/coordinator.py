@@ -237,6 +237,7 @@ def _document(
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
+            deployed=_deployed(line, cluster),
             paused=observed.paused,
         )
     )
@@ -264,8 +265,9 @@ def _gateway(
 ) -> tuple[str, frozenset[str]]:
     """Render the gateway for the units that are ready and not held."""
     made = observed.published.choices if observed.published else Choices()
+    deployed = _deployed(line, cluster)
     able = (unit for unit in cluster.units if unit.ready and unit.address and unit.id not in planned.held)
-    serving = choices.answering(product, tuple(able), made)
+    serving = _lasting(choices.answering(product, tuple(able), made), deployed)
     servers = {
         role.name: tuple(
             gateway.Server(unit=unit.id, address=unit.address) for unit in serving if role.name in unit.roles
@@ -281,10 +283,24 @@ def _gateway(
         product,
         line,
         servers=servers,
-        deployed=frozenset(
-            role for group in cluster.groups if group.units for role in line.expand(group.roles)
-        ),
+        deployed=deployed,
         options=options,
     )
     text = nginx.render(value, dialect=observed.front.dialect, paths=observed.front.paths)
     return text, frozenset(unit.id for unit in serving)
+
+
+def _deployed(line: Line, cluster: Cluster) -> frozenset[str]:
+    """Return the roles that somebody is to run."""
+    return frozenset(role for group in cluster.groups if group.units for role in line.expand(group.roles))
+
+
+def _lasting(units: tuple[Unit, ...], deployed: frozenset[str]) -> tuple[Unit, ...]:
+    """Leave out the units that are to go once those that stay do all of their work.
+
+    A distributor that goes after its ingesters would refuse what one that stays takes.
+    """
+    taken = {role for unit in units if not unit.report.leaving for role in unit.roles}
+    return tuple(
+        unit for unit in units if not unit.report.leaving or not deployed.intersection(unit.roles) <= taken
+    )

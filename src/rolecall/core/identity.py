@@ -102,7 +102,8 @@ def read_at_start(
         config = _without(config, key.split("."))
     line = product.line(document.line)
     own = set(line.expand(roles))
-    for key in (key for key, readers in product.read_by.items() if own.isdisjoint(readers)):
+    others = (key for key, readers in product.read_by.items() if own.isdisjoint(readers))
+    for key in (*others, *line.unread(roles)):
         config = _without(config, key.split("."))
     return {
         "config": config,

@@ -66,6 +66,10 @@ class MetaRole(Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     target: str = ""
     """A target that runs exactly this set in one process, where upstream needs it; else empty."""
+    flags: tuple[str, ...] = ()
+    """Arguments that such a process needs beside its target."""
+    unread: tuple[str, ...] = ()
+    """Dotted config keys that such a process doesn't follow, whatever stands there."""
     kill_delay_s: int = 0
     """How long that process may take to end, where it isn't the longest of its roles; 0: it is."""
 
@@ -119,9 +123,17 @@ class Line(Struct, frozen=True, kw_only=True):
         targets = (t for name in roles for t in self.role(name).upstream)
         return tuple(dict.fromkeys(targets))
 
+    def unread(self, names: Iterable[str]) -> tuple[str, ...]:
+        """List the dotted config keys that a worker with these roles and meta-roles doesn't follow."""
+        meta = self._whole(tuple(names))
+        return meta.unread if meta else ()
+
     def flags(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the further arguments of a worker with these roles and meta-roles."""
-        joint = self._joint(self.expand(names))
+        written = tuple(names)
+        if meta := self._whole(written):
+            return meta.flags
+        joint = self._joint(self.expand(written))
         return joint.flags if joint else ()
 
     def _joint(self, roles: tuple[str, ...]) -> Joint | None:

@@ -10,6 +10,8 @@ The rules, in the words of the guarantees:
 2. A new leave is granted only while every unit is ready and none is on its way: a config that the
    first unit cannot become ready with reaches no second one (G4). Units go together only into a
    digest that some ready unit already runs.
+   A unit that is to go stays until a gateway sends to others for all that somebody is to run of its roles:
+   those in its place may not even have said yet that they are there.
 3. A unit is held back from the gateway, and every gateway has confirmed it, before its leave (G5). It
    stays held until its leave is fulfilled, or the unit has said that it knows the leave was withdrawn.
 4. A unit that isn't ready needs no leave: a fix must be able to reach a broken cluster.
@@ -56,6 +58,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     """Units that at least one gateway still sends to."""
     revision: int
     """Number of the document that new grants will be published with."""
+    deployed: frozenset[str] = frozenset()
+    """Roles that somebody is to run."""
     paused: bool = False
     """Whether no unit that is ready gets a new leave; those on their way go on."""
 
@@ -70,7 +74,7 @@ def plan(now: Situation) -> Rollout:
     waiting = [unit for unit in _in_order(now) if unit.id not in on_their_way]
     chosen = [unit for unit in waiting if not unit.ready]
     if not fallen and not on_their_way and not now.paused:
-        chosen.extend(_batch(now, waiting))
+        chosen.extend(_batch(now, _replaced(now, waiting)))
     grants = _kept(now, units, on_their_way, fallen)
     for unit in chosen:
         if unit.id not in now.serving:
@@ -113,6 +117,14 @@ def _in_order(now: Situation) -> list[Unit]:
         return not unit.report.leaving, wave(now.line, unit), unit.id in now.serving, unit.id
 
     return sorted((unit for unit in now.units if _must_go(now, unit)), key=order)
+
+
+def _replaced(now: Situation, waiting: list[Unit]) -> list[Unit]:
+    """Leave out the units that are to go and that nobody has taken the place of yet."""
+    staying = (unit for unit in now.units if not unit.report.leaving and unit.id in now.serving)
+    taken = {role for unit in staying if unit.ready for role in unit.roles}
+    open_ones = now.deployed - taken
+    return [unit for unit in waiting if not unit.report.leaving or open_ones.isdisjoint(unit.roles)]
 
 
 def _batch(now: Situation, waiting: list[Unit]) -> list[Unit]:

@@ -14,7 +14,7 @@ from rolecall.core import settings as core_settings
 from rolecall.core.model import Document, Problem, Report, Severity
 from rolecall.core.product import Product
 from rolecall.core.roles import Line
-from rolecall.testing import a_worker, observed, process_of, settings_of
+from rolecall.testing import a_group, a_worker, observed, process_of, settings_of
 
 per_line = pytest.mark.parametrize("name", LINES, ids="-".join)
 stops = (changes.RestartProcess, changes.StopProcess)
@@ -81,6 +81,31 @@ def test_g1_a_unit_that_leaves_restarts_nothing(name: tuple[str, str], data: st.
 
     assert leaver not in world.machines
     assert not [action for unit, action in done if unit != leaver and isinstance(action, stops)]
+
+
+@per_line
+@settings(max_examples=3)
+@given(data=st.data())
+def test_g1_one_process_becomes_many_and_one_again(name: tuple[str, str], data: st.DataObject):
+    """From one unit that runs everything to any workers and back, nothing restarts and all is served."""
+    product, line = of(name)
+    solo = a_group("solo", ("all",), 1)
+    world = World(product, (solo,))
+    world.set({"replication-factor": 1, "line": line.name})
+    world.settle()
+
+    def served() -> None:
+        for gateway in world.gateways:
+            able = [world.machines[unit] for unit in gateway.sends_to if unit in world.machines]
+            assert line.missing(role for one in able if one.ready for role in one.expanded) == ()
+
+    many = tuple(replace(group, units=1) for group in data.draw(coherent_groups(line)))
+    for groups in (many, (solo,)):
+        world.reshape(groups)
+        done = world.settle(served)
+
+        assert not [action for _, action in done if isinstance(action, changes.RestartProcess)]
+        assert {machine.group for machine in world.machines.values()} == {group.name for group in groups}
 
 
 @per_line

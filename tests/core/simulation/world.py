@@ -9,7 +9,7 @@ at which a guarantee is broken.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
@@ -126,7 +126,23 @@ class World:
             reached.discard(unit)
         self._count(group)
 
+    def reshape(self, groups: tuple[Group, ...]) -> None:
+        """Put other groups in the place of all; the coordinator knows before anything starts."""
+        for machine in self.machines.values():
+            machine.leaving = True
+        self.groups = {group.name: group for group in groups}
+        for group in groups:
+            for _ in range(group.units):
+                unit = self.join(group.name)
+                self.work(unit)
+                self.deliver_report(unit)
+        # Once for the binary's word on the config, once to publish it.
+        self.coordinate()
+        self.coordinate()
+
     def _count(self, group: str) -> None:
+        if group not in self.groups:
+            return
         staying = sum(not m.leaving for m in self.machines.values() if m.group == group)
         self.groups[group] = replace(self.groups[group], units=staying)
 
@@ -290,8 +306,11 @@ class World:
             self.patience = self.patience and self.patience - 1
             yield action
 
-    def settle(self) -> list[tuple[str, changes.Action]]:
-        """Let everybody act in turn, with nothing late, until nothing is left; return who did what."""
+    def settle(self, watch: Callable[[], None] = lambda: None) -> list[tuple[str, changes.Action]]:
+        """Let everybody act in turn, with nothing late, until nothing is left; return who did what.
+
+        `watch` is called after each turn.
+        """
         done: list[tuple[str, changes.Action]] = []
         for _ in range(40 + 16 * len(self.machines)):
             now = [("", action) for action in self.coordinate()]
@@ -305,6 +324,7 @@ class World:
                 self.release(unit)
             for number in range(len(self.gateways)):
                 self.settle_gateway(number)
+            watch()
             self.pass_time(5)
             done.extend(now)
             rests = not now and not any(machine.leaving for machine in self.machines.values())

@@ -87,7 +87,19 @@ _LINE_3_7 = Line(
             components=("query-frontend", "querier"),
         ),
     ),
-    meta_roles=(MetaRole(name="all", roles=("write", "backend", "read"), target="all"),),
+    meta_roles=(
+        MetaRole(
+            name="all",
+            roles=("write", "backend", "read"),
+            target="all",
+            # It keeps to itself what it can, whoever is beside it. With index gateways it would have to
+            # restart when the last of them goes. With its scheduler in the ring it would never end: its
+            # server waits for the streams of others, who leave only once it is out of the ring, and that
+            # comes after. Its compactor is always its own (compactorAddress in modules.go).
+            flags=("-index-gateway.mode=simple", "-query-scheduler.use-scheduler-ring=false"),
+            unread=("index_gateway.mode", "common.compactor_grpc_address"),
+        ),
+    ),
     joints=(
         Joint(roles=("write", "read"), targets=("all",)),
         Joint(roles=("write", "backend"), targets=("all",)),
@@ -505,7 +517,8 @@ LOKI = Product(
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
     },
     live_keys=("memberlist.join_members",),
-    read_by={"index_gateway.mode": ("read",)},
+    # Whoever has a compactor asks its own, and writers ask none (compactorAddress in modules.go).
+    read_by={"index_gateway.mode": ("read",), "common.compactor_grpc_address": ("read",)},
     protected={
         "server.http_listen_address": "every unit listens on its own address",
         "server.http_listen_port": "the gateway sends to the standard port",

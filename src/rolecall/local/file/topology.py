@@ -28,6 +28,8 @@ __all__ = ["ClusterSpec", "Parsed", "parse", "preset", "with_units"]
 _EXAMPLE = "clusters: {logs: {product: NAME}}"
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 _LONGEST_NAME = 40
+_SOLO = Group(name="solo", roles=("all",), units=1)
+"""Who serves a cluster for which no workers are written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,14 +200,19 @@ def _groups(section: Section) -> tuple[Group, ...] | None:
         )
     if len(section.sheet.problems) > before:
         return None
-    return groups or (Group(name="solo", roles=("all",), units=1),)
+    return groups or (_SOLO,)
 
 
 def _group(section: Section) -> Group:
     section.only("roles", "units")
+    name, roles = section.place.rpartition(".")[2], section.words("roles") or ()
+    if name == _SOLO.name and roles and roles != _SOLO.roles:
+        # Were it another unit's name, that one would have to change its roles where it stands.
+        fact = "the unit that runs everything is called so, where no workers are written"
+        section.sheet.refuse(section.place, fact, "call it otherwise", "bad-name")
     return Group(
-        name=section.place.rpartition(".")[2],
-        roles=section.words("roles") or (),
+        name=name,
+        roles=roles,
         units=section.number("units", default=1, low=0, high=MOST_UNITS),
     )
 
