@@ -93,6 +93,31 @@ _TAKES_ON = Cell(
     "seconds. Replication factor 3 closes that.",
 )
 
+_SINGLE_MOVES = {
+    "loki": Cell(
+        fails_s=WHILE_DOWN,
+        away_s=5,
+        gaps=True,
+        why="The last lines of a writer's single copy are found when the readers list the bucket, once a "
+        "minute, and while it ends it refuses what is sent to it. Replication factor 3 closes both.",
+    ),
+    "mimir": Cell(
+        fails_s=WHILE_DOWN,
+        away_s=3,
+        why="An ingester with a single copy refuses for a moment what comes in while it compacts, and "
+        "queries fail when a new one is known before it answers. Replication factor 3 closes both.",
+    ),
+    "pyroscope": Cell(
+        loses_s=1.0,
+        fails_s=WHILE_DOWN,
+        away_s=10,
+        gaps=True,
+        why="An ingester takes profiles up to its end, and what comes after its last flush is lost (1 of "
+        "1,965 seen); while it comes or goes, requests fail, and its last profiles are found once the "
+        "store-gateways have looked. Replication factor 3 closes all of that.",
+    ),
+}
+
 FAULTS = (
     Fault(name="rolling_restart", title="rolling restart of every unit", cell=_NONE, long=True),
     Fault(
@@ -228,6 +253,30 @@ FAULTS = (
         but={"tempo": _TAKES_ON},
         long=True,
         quick=_of("tempo"),
+    ),
+    Fault(
+        name="solo_to_roles",
+        title="one process that runs everything becomes many: only the file and `up`",
+        copies=1,
+        cell=_NONE,
+        but=_SINGLE_MOVES,
+        long=True,
+    ),
+    Fault(
+        name="roles_to_solo",
+        title="many become one process again",
+        copies=1,
+        cell=_NONE,
+        but=_SINGLE_MOVES,
+        long=True,
+    ),
+    Fault(
+        name="role_moved",
+        title="the only writer moved to another worker",
+        copies=1,
+        cell=_NONE,
+        but=_SINGLE_MOVES,
+        long=True,
     ),
 )
 ROWS = tuple((product, fault) for product in PRODUCTS for fault in FAULTS if product not in fault.without)

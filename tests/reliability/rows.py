@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager
 import goings
 import happenings
 import obstacles
+import reshaping
 from happenings import Deed
 from sites import Site
 
-DEEDS: Mapping[str, Deed] = {**happenings.DEEDS, **obstacles.DEEDS, **goings.DEEDS}
-FIRST: Mapping[str, Callable[[Site], None]] = {**happenings.FIRST, **goings.FIRST}
+DEEDS: Mapping[str, Deed] = {**happenings.DEEDS, **obstacles.DEEDS, **goings.DEEDS, **reshaping.DEEDS}
+FIRST: Mapping[str, Callable[[Site], None]] = {**happenings.FIRST, **goings.FIRST, **reshaping.FIRST}
 """What a row needs before its load begins, where the shared cluster may be otherwise."""
 AROUND: Mapping[str, Callable[[Site], AbstractContextManager[None]]] = {
     obstacles.full_disk.__name__: obstacles.small_disk
