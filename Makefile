@@ -3,7 +3,7 @@
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help setup demo demo-down binaries test test-real reliability check format generate charms bench clean
+.PHONY: help setup demo demo-down binaries test test-real reliability mutants check format generate charms bench clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -31,6 +31,9 @@ test-real: binaries ## Get the missing binaries and run every real-binary test
 
 reliability: binaries ## Break every product in every way of docs/reliability.md, under load
 	$(RUN)/pytest tests/reliability tests/core/simulation
+
+mutants: setup ## Change the rules of core one by one; MODULES=forget for one of them
+	PYTHONHASHSEED=0 $(RUN)/python scripts/mutants.py $(MODULES)
 
 check: setup ## Lint, types, arrows, spelling, and that the charms are what their data says
 	$(RUN)/ruff check .
