@@ -42,7 +42,8 @@ def test_a_unit_hands_over_and_stays_until_it_is_removed(product: Product):
     assert drain(made, "write/2") == DRAINED
     assert made.juju.unit("write/2").status == f"waiting: {DRAINED}"
     assert "write/2" not in made.world.processes
-    assert made.world.births == before
+    # Its own process may come back for readers only, until they have found what it had.
+    assert {**made.world.births, "write/2": 1} == before
     assert made.world.violations == []
     told = json.loads(made.act(LEADER, "diagnose")["units"])
     assert {name: unit["phase"] for name, unit in told.items()} == {
@@ -62,7 +63,11 @@ def test_a_drained_unit_keeps_nobody_from_restarting():
     made.juju.config(COORDINATOR, {"log-level": "debug"})
     made.settle()
 
-    assert made.world.births == {"write/0": 2, "write/1": 2, "write/2": 1, "rest/0": 2}
+    assert {name: made.world.births[name] for name in ("write/0", "write/1", "rest/0")} == {
+        "write/0": 2,
+        "write/1": 2,
+        "rest/0": 2,
+    }
     assert made.world.violations == []
 
 
