@@ -23,6 +23,7 @@ from rolecall.core import (
     roles,
     rollout,
     undo,
+    versions,
 )
 from rolecall.core.model import (
     Choices,
@@ -127,7 +128,9 @@ def decide(product: Product, observed: Observed) -> Decision:
     memory = undo.kept(observed.memory, observed.settings, observed.problems)
     undone = undo.judge(memory, observed.settings)
     observed = _as_it_holds(observed, memory)
-    line = product.line(observed.settings.text("line"))
+    settings, strays = versions.line_to_follow(product, observed.settings, observed.published)
+    observed = replace(observed, settings=settings)
+    line = product.line(settings.text("line"))
     cluster = _cluster(line, observed)
     wishes = (*observed.problems, *coherence.judge_replication(product, cluster, observed.settings))
     topology = coherence.judge_topology(product, line, cluster.groups)
@@ -158,6 +161,7 @@ def decide(product: Product, observed: Observed) -> Decision:
     )
     problems = (
         *wishes,
+        *strays,
         *topology,
         *coherence.judge_units(line, active),
         *coherence.judge_spare(product, spare),
@@ -249,7 +253,10 @@ def _document(
 
 
 def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> dict[str, str]:
-    """Return what each unit should run; units whose roles make no process are to go on as they are."""
+    """Return what each unit should run.
+
+    Those whose roles make no process, or whose binary is too old for the line, are to go on as they are.
+    """
     # One digest for each kind of unit, not for each unit: a thousand of them have a handful of kinds.
     kinds = {unit.id: (unit.report.roles, base.restarts.get(unit.id, 0)) for unit in cluster.units}
     digests = {
@@ -257,7 +264,11 @@ def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> d
         for written, restarts in sorted(set(kinds.values()))
         if not roles.problems_of(line, product.name, "", written)
     }
-    return {name: digests[kind] for name, kind in kinds.items() if kind in digests}
+    releases = {unit.id: unit.report.release for unit in cluster.units}
+    late = {one for one in set(releases.values()) if versions.refusal(product, line, "", one)}
+    return {
+        name: digests[kind] for name, kind in kinds.items() if kind in digests and releases[name] not in late
+    }
 
 
 def _gateway(

@@ -167,6 +167,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """The administrator has asked for this unit to go."""
     handover: str = ""
     """What a unit that is to go still has to hand over, or waits for, in one line."""
+    release: str = ""
+    """The newest version of the product that the unit has had; empty: none told its version."""
 
 
 class Group(Struct, frozen=True, kw_only=True):

@@ -87,10 +87,13 @@ class Line(Struct, frozen=True, kw_only=True):
     """The roles of one version line of a product."""
 
     name: str
+    """The oldest minor version that is on it."""
     roles: tuple[Role, ...]
     meta_roles: tuple[MetaRole, ...]
     combine: Combine = Combine.ANY
     joints: tuple[Joint, ...] = ()
+    after: tuple[str, ...] = ()
+    """Lines from which a cluster may come to this one in one step."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import drain, gossip, identity
+from rolecall.core import drain, gossip, identity, versions
 from rolecall.core.drain import Course, Step
 from rolecall.core.fragments import UNIT
 from rolecall.core.handover import Drain, Handover, Sight
@@ -21,6 +21,8 @@ from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
 from rolecall.core.routes import Verb
 
+BUILD = "ROLECALL_BUILD"
+"""Variable by which a process tells which build of the binary it was started from."""
 _KEYLESS = "cannot read the object store's keys yet: the coordinator has not granted them to this unit"
 
 
@@ -33,6 +35,8 @@ class Paths(Struct, frozen=True, kw_only=True):
     credentials: str
     authority: str = ""
     """Where the config says that the authority of the object store's certificate is; empty: nowhere."""
+    build: str = ""
+    """What tells this binary from another one at the same path, where there can be another; else empty."""
 
     @property
     def runtime(self) -> str:
@@ -63,6 +67,10 @@ class Observed(Struct, frozen=True, kw_only=True):
     leaving: bool = False
     dismissed: bool = False
     """Whether the host takes the unit away now, whatever the coordinator has said."""
+    release: str = ""
+    """What the binary says that it is; empty: it doesn't tell."""
+    had: str = ""
+    """The newest release that the unit has had, by its last report."""
     keyless: bool = False
     """Whether the keys that the document names can't be read, so that a process would start in vain."""
     zone: str = ""
@@ -125,6 +133,8 @@ def _staying(
         refusals.append(_KEYLESS)
     if refusals:
         return replace(_unchanged(observed, refusals[0]), files=_live_files(observed, document))
+    if older := versions.refusal(product, line, observed.had, observed.release):
+        return _unchanged(observed, older)
     return _following(observed, document, wanted)
 
 
@@ -276,6 +286,8 @@ def _spec(product: Product, line: Line, observed: Observed, document: Document) 
     }
     if product.dials is not None:
         environment["ROLECALL_PEER"] = document.choices.dialed.get(observed.unit, "")
+    if paths.build:
+        environment[BUILD] = paths.build
     if document.secret:
         environment["AWS_SHARED_CREDENTIALS_FILE"] = paths.credentials
     return ProcessSpec(
@@ -334,6 +346,7 @@ def _report(observed: Observed, running: str, problem: str = "") -> Report:
         cause="" if process.ready else process.cause,
         revision=_answered(observed),
         leaving=observed.leaving,
+        release=versions.newest((observed.had, observed.release)),
     )
 
 

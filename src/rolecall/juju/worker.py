@@ -9,18 +9,16 @@ import ops
 
 from rolecall import engine
 from rolecall.core import options, wire, worker
-from rolecall.core.binary import version_of
 from rolecall.core.endpoints import charm_of, worker_endpoints
 from rolecall.core.model import Document, Phase, Problem, Severity, verdict_of
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
 from rolecall.juju import containers, departure, events, status, store
 from rolecall.juju.net import HttpNet, Net, unit_name
-from rolecall.juju.worker_host import Me, WorkerHost, reported
+from rolecall.juju.worker_host import Me, WorkerHost, release_of, reported
 
 _ROUNDS = 4
 """How often a hook looks again after it did something; two are enough unless a start fails."""
-_IDENTIFY_S = 10.0
 _HAND_OVER_S = 900.0
 """How long a hook waits for a unit to hand over; the next try goes on where it was."""
 _LOOK_S = 2.0
@@ -64,9 +62,7 @@ class WorkerCharm(ops.CharmBase):
 
     def _tell_version(self, container: ops.Container) -> None:
         """Tell `juju status` which version the image holds; a container is never given another one."""
-        command = (charm_of(self.product).binary, *self.product.binary.identify)
-        ran = containers.run(container, command, timeout_s=_IDENTIFY_S)
-        if version := version_of(ran.output + ran.errors):
+        if version := release_of(self.product, charm_of(self.product), container):
             self.unit.set_workload_version(version)
 
     def _reconcile(self, *, leaving: bool, dismissed: bool) -> tuple[worker.Observed, worker.Desired]:

@@ -11,6 +11,7 @@ from ops import pebble
 
 from rolecall.core import changes, crashes, drain, loglines, rings, wire, worker
 from rolecall.core.bags import Bags
+from rolecall.core.binary import version_of
 from rolecall.core.charm import Charm
 from rolecall.core.handover import Handover, Sight
 from rolecall.core.model import Credentials, Document, File, Phase, ProcessSpec, Report
@@ -27,6 +28,7 @@ AUTHORITY = f"{FOLDER}/object-store-ca.crt"
 """Where every worker has the certificate of the object store's authority, if it needs one."""
 _RETRY_S = 15
 """After how long a process that ended at once is tried again."""
+_IDENTIFY_S = 10.0
 _GOSSIP_S = 2
 """How long to wait before the others' rings are looked at anew."""
 _DRAIN_S = 5
@@ -84,6 +86,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         """Look at the unit."""
         self.service.look()
         process = self._process()
+        last = self._reported()
+        had = last.release if last else ""
         return worker.Observed(
             unit=self.me.unit,
             address=self.me.address,
@@ -93,6 +97,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             leaving=self.leaving,
             dismissed=self.dismissed,
             document=self.document,
+            release=had if process.spec is not None else self._release(),
+            had=had,
             credentials=self.credentials,
             keyless=bool(self.document and self.document.secret and self.credentials is None),
             process=process,
@@ -100,6 +106,12 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             handover=self._farewell().handover() if self._drains else Handover(),
             config=(containers.read_text(self.container, self.paths.config) or "") if self._drains else "",
         )
+
+    def _release(self) -> str:
+        """Ask the binary what it is, before its first start: a container is never given another one."""
+        if self.document is None or not self.service.reachable:
+            return ""
+        return release_of(self.product, self.charm, self.container)
 
     @property
     def _drains(self) -> bool:
@@ -266,6 +278,14 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
 
     def _last_lines(self) -> tuple[str, ...]:
         return containers.last_lines(self.container, self.charm.container)
+
+
+def release_of(product: Product, charm: Charm, container: ops.Container) -> str:
+    """Return the version that the binary in a container says it has; empty when it doesn't tell."""
+    if not product.binary.identify:
+        return ""
+    ran = containers.run(container, (charm.binary, *product.binary.identify), timeout_s=_IDENTIFY_S)
+    return version_of(ran.output + ran.errors)
 
 
 def reported(relation: ops.Relation | None, unit: ops.Unit) -> Report | None:

@@ -95,7 +95,9 @@ _META_ROLES = (
     ),
     MetaRole(name="all", roles=tuple(role.name for role in _ROLES if role.name not in _OPTIONAL)),
 )
-_LINE_3_1 = Line(name="3.1", roles=_ROLES, meta_roles=_META_ROLES)
+# What was written within two years stays readable, and configuration may go after two minor versions
+# (https://grafana.com/docs/mimir/latest/configure/about-versioning/); each line gets a config of its own.
+_LINE_3_1 = Line(name="3.1", roles=_ROLES, meta_roles=_META_ROLES, after=("2.17",))
 # The query-frontend of 2.17 can do without a scheduler: queriers then dial it (pkg/frontend/config.go there).
 _LINE_2_17 = Line(
     name="2.17",

@@ -109,7 +109,9 @@ _BACKEND = ("query-scheduler", "store-gateway", "compactor", "tenant-settings", 
 _LINE_1 = Line(name="1.18", roles=_ROLES, meta_roles=(_ALL,))
 """1.18 to 1.21: the same roles, flags and keys."""
 
-_LINE_2 = Line(name="2.2", roles=_ROLES, meta_roles=(_ALL,))
+# With the storage of 1.x, which 2.x keeps as an option, so that nothing is lost on the way
+# (https://grafana.com/docs/pyroscope/latest/release-notes/v2-0/).
+_LINE_2 = Line(name="2.2", roles=_ROLES, meta_roles=(_ALL,), after=("1.18",))
 
 
 def _storage(store: ObjectStore) -> Tree:

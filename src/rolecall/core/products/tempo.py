@@ -113,8 +113,8 @@ _ALL = MetaRole(
 )
 
 
-def _line(name: str) -> Line:
-    return Line(name=name, roles=_ROLES, meta_roles=(_ALL,), combine=Combine.ONE)
+def _line(name: str, *after: str) -> Line:
+    return Line(name=name, roles=_ROLES, meta_roles=(_ALL,), combine=Combine.ONE, after=after)
 
 
 def _ring() -> Tree:
@@ -602,7 +602,8 @@ TEMPO = Product(
     name="tempo",
     title="Tempo",
     # Roles and keys are the same on all three.
-    lines=(_line("2.10"), _line("2.9"), _line("2.8")),
+    # From each version to the next (https://grafana.com/docs/tempo/latest/set-up-for-tracing/setup-tempo/upgrade/).
+    lines=(_line("2.10", "2.9"), _line("2.9", "2.8"), _line("2.8")),
     binary=Binary(
         name="tempo",
         version="2.10.8",
