@@ -212,6 +212,20 @@ def test_units_are_changed_in_place():
     ).replace("{roles: [backend],}", "{units: 0, roles: [backend],}")
 
 
+def test_a_word_is_written_where_it_belongs():
+    """A place that isn't there yet is made, one that is keeps its neighbours, and comments stay."""
+    text = topology.with_value("\ufeff" + EDITED, "more", ("settings", "line"), "3.7")
+    text = topology.with_value(text, "more", ("version",), "3.7.7")
+    text = topology.with_value(text, "more", ("settings", "line"), "3.8")
+
+    assert text == "\ufeff" + EDITED.replace(
+        "  more:\n    product",
+        '  more:\n    version: "3.7.7"\n    settings: {line: "3.8"}\n    product',
+    )
+    with pytest.raises(ValueError, match=r"clusters\.other"):
+        topology.with_value(EDITED, "other", ("version",), "3.7.7")
+
+
 def test_units_of_the_implied_worker():
     """A cluster without workers has one, `solo`, which is written out when its units change."""
     text = topology.with_units(EDITED, "more", {"solo": 3})

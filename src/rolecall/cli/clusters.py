@@ -54,15 +54,21 @@ def runs(home: Home) -> bool:
 
 def gathered(spec: ClusterSpec, sources: Collection[Source] | None) -> Tools:
     """Return the executables, got if need be."""
-    return tools.gather(spec.product, telemetry=spec.telemetry, sources=sources or ALL, progress=_progress)
+    return tools.gather(
+        spec.product,
+        choice=spec.executable,
+        telemetry=spec.telemetry,
+        sources=sources or ALL,
+        progress=_progress,
+    )
 
 
 def at_hand(spec: ClusterSpec) -> Tools:
     """Return the executables that are here; for looking only, so one that isn't is named and not fetched."""
-    product, pebble = binaries.present(spec.product.binary), binaries.present(PEBBLE)
+    pebble = binaries.present(PEBBLE)
     nginx = nginx_binary.present_nginx()
     return Tools(
-        product=product.path if product else Path(spec.product.binary.name),
+        product=tools.at_hand(spec.product, spec.executable),
         pebble=pebble.path if pebble else Path(PEBBLE.name),
         nginx=nginx.path if nginx else Path("nginx"),
         nginx_version=nginx.version if nginx and nginx.version != UNKNOWN else _USUAL_NGINX,

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "scale": "Change the number of a worker's units.",
         "rollout": "Show, pause, resume or undo a rolling change.",
         "restart": "Restart units one after the other.",
+        "upgrade": "Go to another version, or another line, one unit after the other.",
         "logs": "Show what the processes print.",
         "down": "Stop a cluster; its data stays unless you purge it.",
         "judge": "Say whether a file describes a coherent cluster.",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 
 class Release(Struct, frozen=True, kw_only=True):
@@ -57,6 +58,11 @@ class Binary(Struct, frozen=True, kw_only=True):
     """Text that the output of `identify` holds when this is the right program (Debian has another `loki`)."""
     package: str = ""
     """A Debian package that holds it as `usr/bin/NAME`; its version is then the package's, whatever it is."""
+
+    def pinned(self, version: str) -> Binary:
+        """Return the same executable in another release; a digest that we have is not that one's."""
+        release = replace(self.release, sha256={}) if self.release else None
+        return replace(self, version=version, release=release, module=None)
 
 
 # Three numbers and what may follow: neither go1.26.8 nor 127.0.0.1 is one.

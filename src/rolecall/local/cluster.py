@@ -18,10 +18,12 @@ from rolecall.core.model import (
     Phase,
     Report,
     Unit,
+    Verdict,
 )
 from rolecall.core.routes import Ring
 from rolecall.local import home as disk
 from rolecall.local import processes, register, stored
+from rolecall.local.builds import Build, build_of
 from rolecall.local.coordinator import CoordinatorHost, restarts
 from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError, LocalGateway, Wish
@@ -90,6 +92,11 @@ class LocalCluster:
         )
 
     @property
+    def build(self) -> Build:
+        """The build of the product's executable that is at hand."""
+        return build_of(self.spec.product.binary, self.tools.product)
+
+    @property
     def url(self) -> str:
         """Where clients reach the cluster."""
         main = self.spec.product.listeners[0].name
@@ -144,6 +151,23 @@ class LocalCluster:
         places = self.places()
         host = self._coordinator(places, self._reports(places, self._look(places)))
         return coordinator.decide(self.spec.product, host.observe())
+
+    def tried(self) -> Verdict:
+        """Have the binary judge the next config, if it hasn't yet, and look and decide again."""
+        places = self.places()
+        host = self._coordinator(places, self._reports(places, self._look(places)))
+        seen = host.observe()
+        decision = coordinator.decide(self.spec.product, seen)
+        for action in host.diff(seen, decision):
+            if isinstance(action, changes.VerifyConfig):
+                host.apply(action)
+        return coordinator.decide(self.spec.product, host.observe()).verdict
+
+    def outdated(self) -> tuple[str, ...]:
+        """List the units whose process was started from another executable than the one at hand."""
+        running = processes.running(self.home.root)
+        units = [place.unit for place in self.places() if place.unit in running]
+        return tuple(unit for unit in units if running[unit].build != self.build.mark)
 
     def pending(self) -> tuple[changes.Action, ...]:
         """List the actions that would be done next, and do none."""
@@ -203,9 +227,9 @@ class LocalCluster:
             for place in places
         }
 
-    def _told(self, places: Sequence[Place]) -> dict[str, Report]:
+    def told(self) -> dict[str, Report]:
         """Read what the units last said of themselves."""
-        found = {place.unit: decoded_report(self.home, place.unit) for place in places}
+        found = {place.unit: decoded_report(self.home, place.unit) for place in self.places()}
         return {unit: report for unit, report in found.items() if report is not None}
 
     def _tell(self, place: Place, world: World) -> tuple[changes.Action, ...]:
@@ -255,6 +279,7 @@ class LocalCluster:
             home=self.home,
             place=place,
             binary=str(self.tools.product),
+            build=self.build,
             supervisor=self.supervisor,
             asker=self.asker,
             store=self._bucket(),
@@ -294,10 +319,11 @@ class LocalCluster:
             wish=Wish(address=self.spec.gateway_address, ports=dict(self.spec.gateway_ports)),
             home=self.home,
             binary=str(self.tools.product),
+            build=self.build,
             gateway=self.gateway,
             reports=reports,
             asker=self.asker,
-            pages=self._pages(places, self._told(places) if reports is None else reports),
+            pages=self._pages(places, self.told() if reports is None else reports),
             telemetry=self.spec.telemetry,
             problems=core_telemetry.judge(self._view(places)),
         )

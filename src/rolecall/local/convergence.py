@@ -70,7 +70,7 @@ class Course:
         problems = self.last.decision.verdict.problems
         if not self.last.settled:
             problems = (*problems, *_late(self.cluster, self.last, timeout_s))
-        refused = any(problem.code in {"config-refused", "rollout-undone"} for problem in problems)
+        refused = any(problem.code in preflight.REFUSALS for problem in problems)
         return Outcome(
             verdict=verdict_of(problems),
             done=self.last.settled and not refused,

@@ -15,6 +15,7 @@ from rolecall.core.model import Deployment, Group, ObjectStore, Problem, Report,
 from rolecall.core.product import Product, Settings
 from rolecall.local import home as disk
 from rolecall.local import memory
+from rolecall.local.builds import Build
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
@@ -39,6 +40,7 @@ class CoordinatorHost:
     wish: Wish
     home: Home
     binary: str
+    build: Build
     gateway: LocalGateway
     asker: Asker
     pages: tuple[forget.Page, ...] = ()
@@ -66,7 +68,7 @@ class CoordinatorHost:
             telemetry=self.telemetry,
             published=decoded_document(self.home),
             day=periods.day_of(time.time()),
-            verified=verdicts(self.home),
+            verified=verdicts(self.home, self.build),
             paused=memory.paused(self.home),
             memory=memory.recall(self.home),
             pages=self.pages,
@@ -114,7 +116,8 @@ class CoordinatorHost:
                 raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
 
     def _remember(self, digest: str, said: str) -> None:
-        newest = trial.remembering(verdicts(self.home), digest, said, _REMEMBERED)
+        known = {key: str(text) for key, text in disk.read_map(self.home.verified).items()}
+        newest = trial.remembering(known, f"{self.build.mark} {digest}", said, _REMEMBERED)
         disk.write_json(self.home.verified, newest)
 
 
@@ -123,9 +126,10 @@ def restarts(home: Home) -> dict[str, int]:
     return {unit: number for unit, number in disk.read_map(home.restarts).items() if isinstance(number, int)}
 
 
-def verdicts(home: Home) -> dict[str, str]:
-    """Return what the binary said of the configs it was shown."""
-    return {key: str(said) for key, said in disk.read_map(home.verified).items()}
+def verdicts(home: Home, build: Build) -> dict[str, str]:
+    """Return what a build said of the configs it was shown; what another one said is worth nothing."""
+    told = ((*key.rpartition(" "), str(said)) for key, said in disk.read_map(home.verified).items())
+    return {digest: said for mark, _, digest, said in told if mark == build.mark}
 
 
 def verify(product: Product, binary: str, config: str) -> str:

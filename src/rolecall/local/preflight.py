@@ -7,17 +7,54 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from rolecall.core import versions
 from rolecall.core.model import S3, Problem
 from rolecall.local import probe, processes, stored
 from rolecall.local.cluster import LocalCluster
 from rolecall.local.supervisor import GATEWAY
 
 LEAST_FREE_BYTES = 2**30
+REFUSALS = frozenset({"config-refused", "line-refused", "rollout-undone"})
+"""Problems by which what was asked for isn't so, although everything goes on."""
 
 
 def examine(cluster: LocalCluster, *, least_free_bytes: int = LEAST_FREE_BYTES) -> tuple[Problem, ...]:
     """List everything that stands in the way, all at once."""
-    return (*_ports(cluster), *_disk(cluster.home.root, least_free_bytes), *examine_store(cluster))
+    return (
+        *_ports(cluster),
+        *_disk(cluster.home.root, least_free_bytes),
+        *examine_store(cluster),
+        *examine_build(cluster),
+    )
+
+
+def examine_build(cluster: LocalCluster) -> tuple[Problem, ...]:
+    """Judge an executable that units would restart into, before the first one does."""
+    product, build = cluster.spec.product, cluster.build
+    document = cluster.document()
+    if document is None or not build.mark:
+        return ()
+    had = versions.newest(report.release for report in cluster.told().values())
+    wanted = product.line(cluster.spec.settings.text("line"))
+    if why := versions.refusal(product, wanted, had, build.release):
+        text, _, remedy = why.partition("; ")
+        return (_refused_build(cluster, text, remedy),)
+    if not cluster.outdated():
+        return ()
+    return tuple(
+        _refused_build(cluster, problem.text, problem.remedy)
+        for problem in cluster.tried().problems
+        if problem.code in REFUSALS
+    )
+
+
+def _refused_build(cluster: LocalCluster, text: str, remedy: str) -> Problem:
+    return Problem(
+        code="binary-refused",
+        text=text,
+        remedy=f"{remedy}; nothing was restarted",
+        facts=(("binary", str(cluster.tools.product)), ("release", cluster.build.release)),
+    )
 
 
 def _ports(cluster: LocalCluster) -> Iterable[Problem]:

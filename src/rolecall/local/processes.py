@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rolecall.core.worker import BUILD
+
 HOME_VARIABLE = "ROLECALL_HOME"
 UNIT_VARIABLE = "ROLECALL_UNIT"
 IDENTITY_VARIABLE = "ROLECALL_IDENTITY"
@@ -28,6 +30,8 @@ class Running:
     pid: int
     unit: str
     identity: str
+    build: str
+    """Which build of its binary it was started from."""
     started: int
     """Kernel clock ticks since boot: two processes with one pid differ in it."""
 
@@ -86,6 +90,7 @@ def _marked(home: Path) -> Iterator[Running]:
             pid=int(folder.name),
             unit=values.get(UNIT_VARIABLE, ""),
             identity=values.get(IDENTITY_VARIABLE, ""),
+            build=values.get(BUILD, ""),
             started=started,
         )
 

@@ -17,6 +17,7 @@ from rolecall.core.product import Product
 from rolecall.core.routes import Answer, Verb
 from rolecall.local import farewell, logs, processes
 from rolecall.local import home as disk
+from rolecall.local.builds import Build
 from rolecall.local.home import Home
 from rolecall.local.processes import Running
 from rolecall.local.readiness import Asker
@@ -49,7 +50,7 @@ class Place:
     leaving: bool = False
 
 
-def paths_of(home: Home, unit: str, binary: str) -> worker.Paths:
+def paths_of(home: Home, unit: str, binary: str, build: str = "") -> worker.Paths:
     """Return where a unit's things are."""
     folder = home.unit(unit)
     return worker.Paths(
@@ -57,6 +58,7 @@ def paths_of(home: Home, unit: str, binary: str) -> worker.Paths:
         config=str(folder / "config.yaml"),
         data=str(folder / "data"),
         credentials=str(folder / "credentials"),
+        build=build,
     )
 
 
@@ -73,6 +75,7 @@ class WorkerHost:
     home: Home
     place: Place
     binary: str
+    build: Build
     supervisor: Supervisor
     asker: Asker
     store: S3Target | Path | None
@@ -83,13 +86,16 @@ class WorkerHost:
         """Look at the unit."""
         place = self.place
         kept = farewell.handover_of(self.home, place.unit)
+        last = decoded_report(self.home, place.unit)
         return worker.Observed(
             unit=place.unit,
             address=place.address,
             name=place.address,
             roles=place.roles,
-            paths=paths_of(self.home, place.unit, self.binary),
+            paths=paths_of(self.home, place.unit, self.binary, self.build.mark),
             leaving=place.leaving,
+            release=self.build.release,
+            had=last.release if last else "",
             document=self.world.document,
             credentials=self.world.credentials,
             process=self._process(),
@@ -182,7 +188,7 @@ class WorkerHost:
             # It is on its way into what was last asked for; nothing of it is to be judged yet.
             return worker.Process(spec=spec, running=True)
         if spec is not None and runs is not None:
-            spec = structs.replace(spec, identity=runs.identity)
+            spec = _as_it_runs(spec, runs)
         answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
         if runs is not None and answer.status == 200 and self._settling(runs):
             answer = Answer(503, "it is ready, and the other units are still finding it")
@@ -240,6 +246,14 @@ class WorkerHost:
     def _contents(self, desired: worker.Desired) -> dict[str, str]:
         texts = {file.path: disk.read_text(Path(file.path)) for file in desired.files}
         return {path: text for path, text in texts.items() if text is not None}
+
+
+def _as_it_runs(spec: ProcessSpec, runs: Running) -> ProcessSpec:
+    """Return how a process was last to be started, with what the one that runs says of itself."""
+    environment = dict(spec.environment)
+    if environment.get(worker.BUILD, "") != runs.build:
+        environment[worker.BUILD] = runs.build
+    return structs.replace(spec, identity=runs.identity, environment=environment)
 
 
 def decoded_report(home: Home, unit: str) -> Report | None:

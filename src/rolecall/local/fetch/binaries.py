@@ -88,7 +88,9 @@ def locate(
     )
 
 
-def present(binary: Binary, *, cache: Path | None = None) -> Found | None:
+def present(
+    binary: Binary, *, cache: Path | None = None, sources: Collection[Source] = LOOKING
+) -> Found | None:
     """Return the executable if it is here already; never fetch or build one.
 
     Raises:
@@ -101,7 +103,8 @@ def present(binary: Binary, *, cache: Path | None = None) -> Found | None:
         say=partial(silent, binary.name),
         patience=PATIENCE,
     )
-    for source in LOOKING:
+    looking: list[Source] = [source for source in LOOKING if source in sources]
+    for source in looking:
         try:
             return _SOURCES[source](search)
         except SourceError:

@@ -40,6 +40,19 @@ class Found:
     """As the cache or the executable says it, without a leading `v`; else `unknown`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which executable of a product the administrator wants."""
+
+    file: Path | None = None
+    version: str = ""
+    """A release; empty: any."""
+
+
+ANY = Choice()
+"""No choice was made: the first that is found."""
+
+
 class BinaryError(Exception):
     """No source has the executable, or the one that the administrator named is no good."""
 

@@ -19,14 +19,16 @@ from rolecall.core.model import Credentials, Group, ObjectStore, Problem, Teleme
 from rolecall.core.product import Product, Settings
 from rolecall.local import topology_telemetry
 from rolecall.local.addresses import MOST_UNITS
+from rolecall.local.fetch.found import ANY, Choice
 from rolecall.local.file import marked, topology_gateway, topology_store
 from rolecall.local.file.section import Section, Sheet, shown, suggest
-from rolecall.local.file.topology_text import preset, with_units
+from rolecall.local.file.topology_text import preset, with_units, with_value
 
-__all__ = ["ClusterSpec", "Parsed", "parse", "preset", "with_units"]
+__all__ = ["ClusterSpec", "Parsed", "parse", "preset", "with_units", "with_value"]
 
 _EXAMPLE = "clusters: {logs: {product: NAME}}"
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
+_RELEASE = re.compile(r"\d+\.\d+\.\d+[\w.+~-]*")
 _LONGEST_NAME = 40
 _SOLO = Group(name="solo", roles=("all",), units=1)
 """Who serves a cluster for which no workers are written."""
@@ -49,6 +51,8 @@ class ClusterSpec:
     """Name of a listener to its port, for every listener of the product."""
     telemetry: Telemetry = field(default_factory=Telemetry)
     """Where it sends what it tells of itself."""
+    executable: Choice = ANY
+    """Which executable its processes are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +158,7 @@ def _better_name(name: str) -> str:
 
 
 def _cluster(reading: _Reading, section: Section) -> ClusterSpec | None:
-    section.only("product", "workers", "settings", "object-store", "gateway")
+    section.only("product", "version", "binary", "workers", "settings", "object-store", "gateway")
     product = _product(reading, section)
     groups = _groups(section)
     chosen, credentials, create_bucket = topology_store.parse(section, reading.secrets)
@@ -174,7 +178,18 @@ def _cluster(reading: _Reading, section: Section) -> ClusterSpec | None:
         create_bucket=create_bucket,
         gateway_address=address,
         gateway_ports=ports,
+        executable=_executable(reading, section),
     )
+
+
+def _executable(reading: _Reading, section: Section) -> Choice:
+    """Read which executable is wanted: a file, or a release by its version."""
+    version, file = section.text("version"), section.text("binary")
+    if version and not _RELEASE.fullmatch(version):
+        section.refuse("version", f"{shown(version)} is no release", 'write it whole, such as "3.2.1"')
+    if version and file:
+        section.refuse("version", "there is a binary, too", "keep one of them")
+    return Choice(file=(reading.secrets.folder / file).absolute() if file else None, version=version)
 
 
 def _product(reading: _Reading, section: Section) -> Product | None:

@@ -1,10 +1,11 @@
-"""Write rolecall.yaml: a new one for a newcomer, and a changed number of units in one that exists.
+"""Write rolecall.yaml: a new one for a newcomer, and a changed number or word in one that exists.
 
-An edit touches the characters of the number and no others, so that comments and layout stay.
+An edit touches the characters of that value and no others, so that comments and layout stay.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Literal, cast
 
@@ -16,6 +17,9 @@ from rolecall.core.tree import Tree
 from rolecall.local.file.marked import compose
 
 Preset = Literal["solo", "minimal", "recommended"]
+
+_MARK = "\ufeff"
+"""A byte order mark: the parser doesn't count it, so its positions begin after one."""
 
 _ABOUT: Mapping[Preset, str] = {
     "solo": "one unit that runs every role: the least that works",
@@ -78,12 +82,51 @@ def with_units(text: str, cluster: str, changes: Mapping[str, int]) -> str:
     Raises:
         ValueError: there is no such cluster or worker, or its number can't be changed alone.
     """
-    # The parser doesn't count a byte order mark, so its positions begin after one.
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    mark = _MARK if text.startswith(_MARK) else ""
     text = text.removeprefix(mark)
     for worker, units in sorted(changes.items()):
         text = _with_one(text, cluster, worker, units)
     return mark + text
+
+
+def with_value(text: str, cluster: str, path: tuple[str, ...], value: str) -> str:
+    """Return the text with a word at a place of a cluster, such as `("settings", "line")`.
+
+    Raises:
+        ValueError: there is no such cluster, or the place can't be changed alone.
+    """
+    mark = _MARK if text.startswith(_MARK) else ""
+    text = text.removeprefix(mark)
+    top = _mapping(compose(text), "the file")
+    mine = _mapping(_child(_mapping(_child(top, "clusters"), "clusters"), cluster), f"clusters.{cluster}")
+    edited = _put(text, mine, path, json.dumps(value))
+    tree = cast("Tree", load(text))
+    clusters = cast("Tree", tree["clusters"])
+    wanted = {**tree, "clusters": {**clusters, cluster: _within(clusters[cluster], path, value)}}
+    if load(edited) != wanted:
+        place = ".".join(("clusters", cluster, *path))
+        raise ValueError(f"cannot change {place}: other values share what is written there; write it out")
+    return mark + edited
+
+
+def _put(text: str, node: yaml.MappingNode, path: tuple[str, ...], value: str) -> str:
+    """Write a value at a place beneath a mapping, and what is missing on the way."""
+    first, *rest = path
+    there = _child(node, first)
+    if rest and isinstance(there, yaml.MappingNode) and there.value:
+        return _put(text, there, tuple(rest), value)
+    for key in reversed(rest):
+        value = f"{{{key}: {value}}}"
+    if there is None:
+        return _insert(text, node, first, value)
+    return text[: there.start_mark.index] + value + text[there.end_mark.index :]
+
+
+def _within(tree: object, path: tuple[str, ...], value: str) -> Tree:
+    """Return a tree with a value at a place."""
+    first, *rest = path
+    mapping: Tree = dict(cast("Tree", tree)) if isinstance(tree, Mapping) else {}
+    return {**mapping, first: _within(mapping.get(first), tuple(rest), value) if rest else value}
 
 
 def _with_one(text: str, cluster: str, worker: str, units: int) -> str:
