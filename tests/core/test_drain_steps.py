@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from rolecall.core.drain import Course, Disk, Drain, Handover, Sight, Step, advance, of, refusal, take_back
+from rolecall.core.drain import Course, Step, advance, of, refusal, take_back
+from rolecall.core.handover import Disk, Drain, Handover, Sight
 from rolecall.core.routes import Answer, Verb
 
 READ_ONLY = Verb(method="POST", path="/read-only", roles=("ingester",))

@@ -17,6 +17,8 @@ from rolecall.local.cluster import Cycle, LocalCluster
 Say = Callable[[str], None]
 
 _PAUSE_S = 0.2
+_NOT_SO = preflight.REFUSALS | {"rollout-undone"}
+"""Problems by which what the file asks for isn't so, although everything has settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class Course:
         problems = self.last.decision.verdict.problems
         if not self.last.settled:
             problems = (*problems, *_late(self.cluster, self.last, timeout_s))
-        refused = any(problem.code in preflight.REFUSALS for problem in problems)
+        refused = any(problem.code in _NOT_SO for problem in problems)
         return Outcome(
             verdict=verdict_of(problems),
             done=self.last.settled and not refused,

@@ -14,7 +14,7 @@ from rolecall.local.cluster import LocalCluster
 from rolecall.local.supervisor import GATEWAY
 
 LEAST_FREE_BYTES = 2**30
-REFUSALS = frozenset({"config-refused", "line-refused", "rollout-undone"})
+REFUSALS = frozenset({"config-refused", "line-refused"})
 """Problems by which what was asked for isn't so, although everything goes on."""
 
 
