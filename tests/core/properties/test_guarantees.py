@@ -87,7 +87,7 @@ def test_g1_a_unit_that_leaves_restarts_nothing(name: tuple[str, str], data: st.
 @settings(max_examples=3)
 @given(data=st.data())
 def test_g1_one_process_becomes_many_and_one_again(name: tuple[str, str], data: st.DataObject):
-    """From one unit that runs everything to any workers and back, nothing restarts and all is served."""
+    """From one unit that runs everything to any workers and back, who stays never restarts, all is served."""
     product, line = of(name)
     solo = a_group("solo", ("all",), 1)
     world = World(product, (solo,))
@@ -104,7 +104,9 @@ def test_g1_one_process_becomes_many_and_one_again(name: tuple[str, str], data: 
         world.reshape(groups)
         done = world.settle(served)
 
-        assert not [action for _, action in done if isinstance(action, changes.RestartProcess)]
+        # Who goes may come back for its readers before it does.
+        restarts = [unit for unit, action in done if isinstance(action, changes.RestartProcess)]
+        assert world.machines.keys().isdisjoint(restarts)
         assert {machine.group for machine in world.machines.values()} == {group.name for group in groups}
 
 
