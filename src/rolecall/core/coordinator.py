@@ -145,7 +145,9 @@ def decide(product: Product, observed: Observed) -> Decision:
             unit for unit in cluster.units if unit not in spare and unit.report.phase is not Phase.DRAINED
         ),
     )
-    document, wanted, planned = _document(product, line, active, observed, base.document)
+    # Who stays and is dialed by nobody is dialed once the one that is dialed has gone: it isn't waited for.
+    filled = frozenset(role for unit in spare if unit.ready for role in unit.roles)
+    document, wanted, planned = _document(product, line, active, observed, base.document, filled)
     if observed.held is not None:
         planned = replace(planned, held=observed.held)
     elif document is not None and base.current and progress.arrived(active.units, wanted, planned):
@@ -217,11 +219,17 @@ def _cluster(line: Line, observed: Observed) -> Cluster:
 
 
 def _document(
-    product: Product, line: Line, cluster: Cluster, observed: Observed, base: Document | None
+    product: Product,
+    line: Line,
+    cluster: Cluster,
+    observed: Observed,
+    base: Document | None,
+    filled: frozenset[str],
 ) -> tuple[Document | None, dict[str, str], rollout.Rollout]:
     """Add grants to the document, and count it up only if something in it is new.
 
-    Returns it, the identity that each unit should run, and the plan.
+    Nobody that is to go waits for another to take its place in the roles that are `filled`. Returns the
+    document, the identity that each unit should run, and the plan.
     """
     if base is None:
         return None, {}, rollout.Rollout()
@@ -241,7 +249,7 @@ def _document(
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
-            deployed=_deployed(line, cluster),
+            deployed=_deployed(line, cluster) - filled,
             paused=observed.paused,
         )
     )

@@ -103,3 +103,22 @@ def test_g7_a_unit_that_has_said_nothing_is_not_forgotten(product: str):
 
     assert unit in world.beats
     assert not [action for action in world.coordinate() if isinstance(action, changes.ForgetMember)]
+
+
+@pytest.mark.parametrize("product", [name for name, one in PRODUCTS.items() if one.dials])
+def test_who_is_dialed_by_all_can_go_though_nobody_dials_who_stays(product: str):
+    """The others are told to dial who stays once the one that they dial has gone: it can't wait for that."""
+    one = PRODUCTS[product]
+    assert one.dials is not None
+    world = World(lean(one), tuple(a_group(*rest) for rest in one.minimal))
+    world.settle()
+    leaver = next(unit for unit, machine in world.machines.items() if one.dials[1] in machine.expanded)
+    stays = world.join(world.machines[leaver].group)
+    world.settle()
+
+    world.leave(leaver)
+    world.settle()
+
+    assert world.document is not None
+    assert leaver not in world.machines
+    assert set(world.document.choices.dialed.values()) == {world.machines[stays].seen.name}
