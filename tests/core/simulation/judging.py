@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rolecall.core.model import ProcessSpec
+from rolecall.core.model import Phase, ProcessSpec
 from simulation.parts import READABLE_S, Machine
 
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ def always(world: World) -> None:
 
 
 def sharing_a_ring(world: World, machine: Machine) -> Iterator[Machine]:
-    """Yield the other units that share a ring-bearing role with a unit, be it to run or be it run now."""
+    """Yield the other units that share a ring-bearing role with a unit, be it to run or be it run now.
+
+    One that has said that it handed over is in no ring any more, whenever its host takes it away.
+    """
     rings = {role.name for role in world.line.roles if role.ring} & {*machine.expanded, *machine.ran}
     for other in world.machines.values():
-        if other is not machine and rings & {*other.expanded, *other.ran}:
+        drained = other.report is not None and other.report.phase is Phase.DRAINED
+        if other is not machine and not drained and rings & {*other.expanded, *other.ran}:
             yield other
