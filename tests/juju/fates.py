@@ -115,7 +115,9 @@ class Fate:
         # allowed to restart whoever reads it.
         if self._choices() != made or self.deeds.parted:
             return
-        started = {name: n - before.get(name, 0) for name, n in self.world.births.items()}
+        # Who has gone may have come back for its readers in between; G1 is of all the others.
+        there = {unit.name for unit in self.deployed.units()}
+        started = {name: n - before.get(name, 0) for name, n in self.world.births.items() if name in there}
         guilty = {name: n for name, n in started.items() if n and name in before}
         for name in self.deeds.lost:
             if guilty.get(name) == 1:
