@@ -46,7 +46,14 @@ def asking(kept: Handover, now_s: float, waits: str) -> Step:
     """Return the step that asks: what is kept counts from then on only if all is answered well."""
     kept = replace(kept, tried_s=now_s)
     answered = replace(kept, asked_s=now_s, refused="")
-    return Step(course=Course.GO_ON, handover=kept, ask=(READ_ONLY, FLUSH), then=answered, waits=waits)
+    return Step(
+        course=Course.GO_ON,
+        handover=kept,
+        ask=(READ_ONLY, FLUSH),
+        dated_s=int(now_s) + 1,
+        then=answered,
+        waits=waits,
+    )
 
 
 def test_what_a_unit_says_while_it_is_asked():
@@ -173,10 +180,12 @@ def test_one_that_ends_anyway(drain: Drain | None, way: str):
 def test_what_was_asked_is_taken_back_when_a_while_has_passed():
     ready = alive(110)
     kept = replace(ASKED, tried_s=110)
-    assert take_back(KEEPS, ready, ASKED) == Step(course=Course.GO_ON, handover=kept, ask=(UNDO,))
+    assert take_back(KEEPS, ready, ASKED) == Step(
+        course=Course.GO_ON, handover=kept, ask=(UNDO,), dated_s=131
+    )
     assert take_back(KEEPS, replace(ready, now_s=114.5), kept) == Step(course=Course.GO_ON, handover=kept)
     asked = take_back(KEEPS, replace(ready, now_s=115), kept)
-    assert asked == Step(course=Course.GO_ON, handover=replace(kept, tried_s=115), ask=(UNDO,))
+    assert asked == Step(course=Course.GO_ON, handover=replace(kept, tried_s=115), ask=(UNDO,), dated_s=136)
 
 
 def test_whose_way_it_is():
