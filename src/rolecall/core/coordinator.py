@@ -140,10 +140,7 @@ def decide(product: Product, observed: Observed) -> Decision:
     spare = choices.spare(product, cluster, base.document.choices if base.document else Choices())
     # A spare unit gets no requests, and nobody waits for it; nor for one that has handed over.
     active = replace(
-        cluster,
-        units=tuple(
-            unit for unit in cluster.units if unit not in spare and unit.report.phase is not Phase.DRAINED
-        ),
+        cluster, units=tuple(unit for unit in cluster.units if unit not in spare and not _handed_over(unit))
     )
     # Who stays and is dialed by nobody is dialed once the one that is dialed has gone: it isn't waited for.
     filled = frozenset(role for unit in spare if unit.ready for role in unit.roles)
@@ -198,6 +195,11 @@ def _as_it_holds(observed: Observed, memory: undo.Memory) -> Observed:
     # Whose tenant a request is for must be said as the processes expect it.
     options = replace(observed.front.options, multi_tenant=settings.flag("multi-tenant"))
     return replace(observed, settings=settings, front=replace(observed.front, options=options))
+
+
+def _handed_over(unit: Unit) -> bool:
+    """Whether a unit that is to go has nothing left; one whose pod moves ends likewise, and comes back."""
+    return unit.report.leaving and unit.report.phase is Phase.DRAINED
 
 
 def _blocked(problems: Iterable[Problem]) -> bool:
