@@ -73,7 +73,10 @@ def sharing_a_ring(world: World, machine: Machine) -> Iterator[Machine]:
     One that has said that it handed over is in no ring any more, whenever its host takes it away.
     """
     rings = {role.name for role in world.line.roles if role.ring} & {*machine.expanded, *machine.ran}
-    for other in world.machines.values():
-        drained = other.report is not None and other.report.phase is Phase.DRAINED
-        if other is not machine and not drained and rings & {*other.expanded, *other.ran}:
+    for other in () if _handed_over(machine) else world.machines.values():
+        if other is not machine and not _handed_over(other) and rings & {*other.expanded, *other.ran}:
             yield other
+
+
+def _handed_over(machine: Machine) -> bool:
+    return machine.report is not None and machine.report.phase is Phase.DRAINED
