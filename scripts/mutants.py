@@ -35,10 +35,7 @@ _EXPLAINED = _ROOT / "tests" / "core" / "mutants.yaml"
 _HISTORIES = "tests/core/simulation/test_simulation.py"
 _TESTS: Mapping[str, tuple[str, ...]] = {
     "forget": ("tests/core/test_forget.py", _HISTORIES),
-    "progress": (
-        "tests/core/test_progress.py",
-        "tests/core/test_cases.py",
-    ),
+    "progress": ("tests/core/test_progress.py", "tests/core/test_undo.py", "tests/core/test_cases.py"),
 }
 """Module to what proves its rules, the quickest first."""
 _ASSERTIONS = "ignore::pytest.PytestAssertRewriteWarning"
@@ -80,12 +77,14 @@ def main(chosen: Sequence[str]) -> int:
             print(f"cannot judge {module}: its tests fail without any change")
             return 1
         found = list(mutants(text))
-        survivors = {mutant.key for mutant, killed in _tried(module, found) if not killed}
         reasons = explained.get(module, frozenset())
-        for key in sorted(survivors - reasons):
-            print("survives:", module, *key, sep="\n  ")
+        survivors: set[Key] = set()
+        for mutant in _survivors(module, found):
+            survivors.add(mutant.key)
+            if mutant.key not in reasons:
+                _tell("survives", module, mutant.key)
         for key in sorted(reasons - survivors):
-            print("explained, but survives no longer:", module, *key, sep="\n  ")
+            _tell("explained, but survives no longer", module, key)
         print(f"{module}: {len(found)} changes, {len(survivors)} survive", flush=True)
         wrong = wrong or bool(survivors ^ reasons)
     return 1 if wrong else 0
@@ -100,20 +99,26 @@ def _explained() -> dict[str, frozenset[Key]]:
     }
 
 
-def _tried(module: str, found: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
-    """Try changes, as many at once as there are processors; yield each with whether a test noticed it."""
+def _tell(what: str, module: str, key: Key) -> None:
+    print(f"{what}:", module, *key, sep="\n  ", flush=True)
+
+
+def _survivors(module: str, found: list[Mutant]) -> Iterator[Mutant]:
+    """Try changes, as many at once as there are processors; yield those that no test notices."""
     running: dict[int, Mutant] = {}
     for mutant in found:
         if len(running) == len(os.sched_getaffinity(0)):
-            yield _ended(running)
+            yield from _ended(running)
         running[_forked(lambda text=mutant.text: _fails_here(module, text))] = mutant
     while running:
-        yield _ended(running)
+        yield from _ended(running)
 
 
-def _ended(running: dict[int, Mutant]) -> tuple[Mutant, bool]:
+def _ended(running: dict[int, Mutant]) -> Iterator[Mutant]:
     pid, status = os.wait()
-    return running.pop(pid), status != 0
+    mutant = running.pop(pid)
+    if not status:
+        yield mutant
 
 
 def _fails(module: str, text: str) -> bool:

@@ -52,6 +52,35 @@ def test_a_rollout_that_is_paused():
     )
 
 
+def test_a_halt_is_said_in_the_place_of_how_far_it_is():
+    """And that it is paused only if it is."""
+    halt = Problem(code="rollout-halted", text="cannot", remedy="wait", severity=Severity.WAITING)
+    planned = Rollout(remaining=("a/0",))
+    assert progress.of_rollout(planned, (halt,), paused=False) == (halt,)
+    both = progress.of_rollout(planned, (halt,), paused=True)
+    assert [problem.code for problem in both] == ["rollout-halted", "rollout-paused"]
+
+
+@pytest.mark.parametrize(
+    ("units", "remaining", "there"),
+    [
+        ((), (), False),
+        ((("a/0", True, "new"),), (), True),
+        ((("a/0", True, "new"),), ("a/0",), False),
+        ((("a/0", False, "new"),), (), False),
+        ((("a/0", True, "old"),), (), False),
+        ((("a/0", True, "new"), ("a/1", False, "new")), (), False),
+        ((("a/0", True, "new"), ("a/1", True, "old")), (), False),
+    ],
+)
+def test_all_have_arrived_when_each_is_ready_with_what_it_should_run(
+    units: tuple[tuple[str, bool, str], ...], remaining: tuple[str, ...], there: bool
+):
+    made = [a_unit(LINE, name, ["ingester"], ready=ready, running=runs) for name, ready, runs in units]
+    wanted = {name: "new" for name, _, _ in units}
+    assert progress.arrived(made, wanted, Rollout(remaining=remaining)) is there
+
+
 @pytest.mark.parametrize("paused", [False, True])
 def test_nothing_is_said_of_a_rollout_that_is_done(paused: bool):
     """Whether or not the next one is to wait."""

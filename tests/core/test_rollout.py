@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rolecall.core.model import LEAVE, Grant, Unit
 from rolecall.core.products import PRODUCTS
-from rolecall.core.rollout import Rollout, Situation, plan
+from rolecall.core.rollout import Rollout, Situation, plan, wave
 from rolecall.testing import a_unit
 
 LINE = PRODUCTS["mimir"].lines[0]
@@ -62,3 +62,21 @@ def test_a_plan_is_in_the_order_of_names():
 def test_those_who_are_waited_for_are_in_the_order_of_names():
     fallen = (writer("w/2", ready=False), writer("w/1", ready=False))
     assert planned(*fallen, writer("w/0")).waits_for == ("w/1", "w/2")
+
+
+def test_nobody_gets_leave_while_it_is_paused():
+    made = planned(writer("w/0"), writer("w/1"), paused=True)
+    assert (made.grants, made.held, made.remaining) == ({}, (), ("w/0", "w/1"))
+    assert planned(writer("w/0"), writer("w/1")).held == ("w/0",)
+
+
+def test_a_unit_of_which_nothing_is_known_that_it_runs_has_nothing_to_restart():
+    assert planned(writer("w/0", running="")).remaining == ()
+
+
+def test_the_most_delicate_role_is_the_one_that_orders():
+    """Who has no role comes last."""
+    first, last = (pick(role.wave for role in LINE.roles) for pick in (min, max))
+    names = {role.wave: role.name for role in LINE.roles}
+    assert wave(LINE, a_unit(LINE, "a/0", [names[first], names[last]])) == first < last
+    assert wave(LINE, a_unit(LINE, "a/0", [])) > last
