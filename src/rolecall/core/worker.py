@@ -12,17 +12,14 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import drain, gossip, identity, versions
+from rolecall.core import drain, gossip, identity, versions, workload
 from rolecall.core.drain import Course, Step
-from rolecall.core.fragments import UNIT
 from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
 from rolecall.core.routes import Verb
 
-BUILD = "ROLECALL_BUILD"
-"""Variable by which a process tells which build of the binary it was started from."""
 _KEYLESS = "cannot read the object store's keys yet: the coordinator has not granted them to this unit"
 
 
@@ -110,7 +107,7 @@ def decide(product: Product, observed: Observed) -> Desired:
             return _leaving(product, product.lines[0], replace(observed, document=None), None)
         return _unchanged(replace(observed, document=None), refusal)
     line = product.line(document.line)
-    wanted = _spec(product, line, observed, document)
+    wanted = workload.spec(product, line, observed, document)
     if _may_leave(observed, document, wanted):
         return _leaving(product, line, observed, wanted)
     desired = _staying(product, line, observed, document, wanted)
@@ -132,7 +129,7 @@ def _staying(
     if observed.keyless:
         refusals.append(_KEYLESS)
     if refusals:
-        return replace(_unchanged(observed, refusals[0]), files=_live_files(observed, document))
+        return replace(_unchanged(observed, refusals[0]), files=workload.live_files(observed, document))
     if older := versions.refusal(product, line, observed.had, observed.release):
         return _unchanged(observed, older)
     return _following(observed, document, wanted)
@@ -144,7 +141,7 @@ def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSp
     way = drain.of(product.drains, line.expand(observed.roles))
     seen = _sight(observed, way)
     step = drain.advance(way, seen, observed.handover)
-    running = _running(spec, wanted) if wanted is not None else spec.identity if spec else ""
+    running = workload.running(spec, wanted) if wanted is not None else spec.identity if spec else ""
     report = _report(observed, running)
     report = replace(
         report,
@@ -156,14 +153,14 @@ def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSp
     if step.course in {Course.END, Course.DONE}:
         return desired
     if step.course is Course.READS_ONLY and way is not None and spec is not None:
-        return replace(desired, process=_for_reads(spec, way))
+        return replace(desired, process=workload.for_reads(spec, way))
     # One that isn't ready may need the newest config to become so.
     starts = step.course is Course.START or not process.ready
     if not starts or wanted is None or observed.document is None:
         return replace(desired, process=spec)
     files = (
         File(path=observed.paths.config, content=observed.document.config),
-        *_live_files(observed, observed.document),
+        *workload.live_files(observed, observed.document),
     )
     return replace(desired, process=wanted, files=files)
 
@@ -179,20 +176,6 @@ def _asking(desired: Desired, observed: Observed, way: Drain | None, step: Step)
     return replace(desired, packet=packet, ask=step.ask, handover=handover, then=step.then)
 
 
-def _for_reads(spec: ProcessSpec, way: Drain) -> ProcessSpec:
-    """Return how a process goes on for readers only; it is told from what it was by its identity."""
-    if _reads_only(spec, way):
-        return spec
-    command = (*spec.command, *way.reads_only)
-    return replace(spec, command=command, identity=identity.digest_of(repr((spec.identity, way.reads_only))))
-
-
-def _reads_only(spec: ProcessSpec | None, way: Drain | None) -> bool:
-    if spec is None or way is None or not way.reads_only:
-        return False
-    return spec.command[-len(way.reads_only) :] == way.reads_only
-
-
 def _sight(observed: Observed, way: Drain | None) -> Sight:
     process = observed.process
     return replace(
@@ -201,7 +184,7 @@ def _sight(observed: Observed, way: Drain | None) -> Sight:
         alive=process.running,
         ready=process.ready,
         ending=process.running and process.spec is None,
-        reads_only=_reads_only(process.spec, way),
+        reads_only=workload.reads_only(process.spec, way),
     )
 
 
@@ -215,9 +198,9 @@ def _unchanged(observed: Observed, problem: str = "") -> Desired:
 def _following(observed: Observed, document: Document, wanted: ProcessSpec) -> Desired:
     """Follow a document as far as this unit may."""
     process, spec = observed.process, observed.process.spec
-    running = _running(spec, wanted)
+    running = workload.running(spec, wanted)
     follows = spec is None or not process.running or _may_restart(observed, document, running, wanted)
-    files = _live_files(observed, document)
+    files = workload.live_files(observed, document)
     if follows or running == wanted.identity:
         files = (File(path=observed.paths.config, content=document.config), *files)
     return Desired(report=_report(observed, running), files=files, process=wanted if follows else spec)
@@ -247,21 +230,7 @@ def _may_leave(observed: Observed, document: Document, wanted: ProcessSpec) -> b
     grant = document.grants.get(observed.unit)
     if grant is None or grant.digest != LEAVE:
         return False
-    return not observed.process.ready or grant.since == _running(observed.process.spec, wanted)
-
-
-def _running(spec: ProcessSpec | None, wanted: ProcessSpec) -> str:
-    """Return what the process runs, in such a way that it equals what is wanted only if nothing differs.
-
-    The coordinator knows nothing of this unit's paths and addresses. A process whose command or variables
-    are no longer the wanted ones says so by a digest of its own, and gets its leave like any other.
-    """
-    if spec is None:
-        return ""
-    same = spec.command == wanted.command and spec.environment == wanted.environment
-    if same or spec.identity != wanted.identity:
-        return spec.identity
-    return identity.digest_of(repr((spec.identity, spec.command, sorted(spec.environment.items()))))
+    return not observed.process.ready or grant.since == workload.running(observed.process.spec, wanted)
 
 
 def _may_restart(observed: Observed, document: Document, running: str, wanted: ProcessSpec) -> bool:
@@ -271,61 +240,6 @@ def _may_restart(observed: Observed, document: Document, running: str, wanted: P
     grant = document.grants.get(observed.unit)
     leave = grant is not None and grant.digest == wanted.identity and grant.since == running
     return leave or not observed.process.ready
-
-
-def _spec(product: Product, line: Line, observed: Observed, document: Document) -> ProcessSpec:
-    paths = observed.paths
-    values = {"config": paths.config, "targets": ",".join(line.targets(observed.roles))}
-    environment = {
-        **{name: value.replace(UNIT, observed.unit) for name, value in document.environment.items()},
-        "ROLECALL_ADDRESS": observed.address,
-        "ROLECALL_UNIT": observed.unit,
-        "ROLECALL_DATA": paths.data,
-        "ROLECALL_ZONE": observed.zone,
-        "ROLECALL_DOLLAR": "$",
-    }
-    if product.dials is not None:
-        environment["ROLECALL_PEER"] = document.choices.dialed.get(observed.unit, "")
-    if paths.build:
-        environment[BUILD] = paths.build
-    if document.secret:
-        environment["AWS_SHARED_CREDENTIALS_FILE"] = paths.credentials
-    return ProcessSpec(
-        name=observed.unit,
-        command=(
-            paths.binary,
-            *(argument.format(**values) for argument in product.arguments),
-            *line.flags(observed.roles),
-        ),
-        environment=environment,
-        identity=identity.identity(
-            product, document, observed.roles, document.restarts.get(observed.unit, 0)
-        ),
-        kill_delay_s=line.kill_delay_s(observed.roles),
-    )
-
-
-def _live_files(observed: Observed, document: Document) -> tuple[File, ...]:
-    """Build the files that take effect without a restart, or whose newest content is the right one anyway."""
-    files = (File(path=observed.paths.runtime, content=document.runtime),)
-    if document.authority and observed.paths.authority:
-        files = (*files, File(path=observed.paths.authority, content=document.authority))
-    if observed.credentials is None:
-        return files
-    return (*files, credentials_file(observed.paths.credentials, observed.credentials))
-
-
-def credentials_file(path: str, credentials: Credentials) -> File:
-    """Build the file that the AWS clients inside every product read their keys from.
-
-    Source: docs.aws.amazon.com/sdkref/latest/guide/file-format.html. No key is in a config or a variable.
-    """
-    content = (
-        "[default]\n"
-        f"aws_access_key_id = {credentials.access_key.reveal()}\n"
-        f"aws_secret_access_key = {credentials.secret_key.reveal()}\n"
-    )
-    return File(path=path, content=content, mode=0o600, secret=True)
 
 
 def _report(observed: Observed, running: str, problem: str = "") -> Report:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rolecall.core.worker import BUILD
+from rolecall.core.workload import BUILD
 
 HOME_VARIABLE = "ROLECALL_HOME"
 UNIT_VARIABLE = "ROLECALL_UNIT"

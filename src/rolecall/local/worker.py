@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
-from rolecall.core import changes, drain, rings, wire, worker
+from rolecall.core import changes, drain, rings, wire, worker, workload
 from rolecall.core.handover import CALL_S, Handover, Sight
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
@@ -251,8 +251,8 @@ class WorkerHost:
 def _as_it_runs(spec: ProcessSpec, runs: Running) -> ProcessSpec:
     """Return how a process was last to be started, with what the one that runs says of itself."""
     environment = dict(spec.environment)
-    if environment.get(worker.BUILD, "") != runs.build:
-        environment[worker.BUILD] = runs.build
+    if environment.get(workload.BUILD, "") != runs.build:
+        environment[workload.BUILD] = runs.build
     return structs.replace(spec, identity=runs.identity, environment=environment)
 
 
