@@ -19,6 +19,9 @@ KEY_MARK = "PRIVATE KEY-----"
 _ANSWER_S = 60
 _PEBBLE = b"/charm/bin/pebble"
 
+_NEEDED = {"drain": {"unit": "nobody/0"}, "forget-ring-member": {"member": "nobody/0"}}
+"""What an action can't be asked without; nothing comes of these."""
+
 
 @dataclass(frozen=True)
 class _Process:
@@ -103,7 +106,7 @@ def _told(cluster: Charmed) -> Iterator[Place]:
 
 def _said(juju: jubilant.Juju, unit: str, action: str) -> str:
     try:
-        return str(juju.run(unit, action, wait=ACTION_S))
+        return str(juju.run(unit, action, _NEEDED.get(action, {}), wait=ACTION_S))
     except jubilant.TaskError as error:
         # A refusal is read by somebody, too.
         return str(error.task)
