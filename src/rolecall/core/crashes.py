@@ -33,8 +33,8 @@ class _Sign(Struct, frozen=True):
     """What tells of a cause in a line of a log."""
 
     cause: str
-    pattern: re.Pattern[str]
-    """Its match is what a person is shown."""
+    pattern: str
+    """Its match is what a person is shown. Compiled when it is first looked for: most hooks look for none."""
 
 
 _MEMORY, _REPLAY, _OTHER = "memory", "wal-replay", "unknown"
@@ -65,36 +65,32 @@ REMEDIES: Mapping[str, str] = {
 """Cause to what an administrator does about it."""
 
 
-def _sign(cause: str, pattern: str) -> _Sign:
-    return _Sign(cause, re.compile(pattern))
-
-
 _SIGNS = (
-    _sign(
+    _Sign(
         "port", r"listen (?:tcp|udp)\d? \S+ bind: (?:address already in use|cannot assign requested address)"
     ),
-    _sign("disk", r"(?:\w+ )?[^\s\"]+: (?:no space left on device|disk quota exceeded)"),
-    _sign(
+    _Sign("disk", r"(?:\w+ )?[^\s\"]+: (?:no space left on device|disk quota exceeded)"),
+    _Sign(
         "permission",
         r"(?:\w+ )?[^\s\"]+: (?:permission denied|read-only file system|operation not permitted)",
     ),
-    _sign("config", r"field \S+ not found in type \S+"),
-    _sign("config", r"(?:failed parsing config|error loading config|invalid config|CONFIG ERROR)\b.*\w.*"),
-    _sign("wal", r"segments are not sequential|corruption in segment [^\"]*|cannot populate WAL[^\"]*"),
-    _sign(
+    _Sign("config", r"field \S+ not found in type \S+"),
+    _Sign("config", r"(?:failed parsing config|error loading config|invalid config|CONFIG ERROR)\b.*\w.*"),
+    _Sign("wal", r"segments are not sequential|corruption in segment [^\"]*|cannot populate WAL[^\"]*"),
+    _Sign(
         "store",
         r"(?:AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket|[Aa]ccess [Dd]enied"
         r"|The specified bucket (?:does not exist|is not valid)"
         r"|(?:No user exists with the provided access key ID|The AWS [Aa]ccess [Kk]ey I[dD] you provided))"
         r"[^\";\n]*",
     ),
-    _sign("store", r"(?:Get|Head|List|Put) \"https?://[^\"]*\": dial tcp \S+: connect: connection refused"),
-    _sign("path", r"mkdir [^\s\"]+: no such file or directory|\w+ [^\s\"]+: not a directory"),
-    _sign(_MEMORY, r"(?:fatal error|runtime): (?:out of memory|cannot allocate memory).*"),
+    _Sign("store", r"(?:Get|Head|List|Put) \"https?://[^\"]*\": dial tcp \S+: connect: connection refused"),
+    _Sign("path", r"mkdir [^\s\"]+: no such file or directory|\w+ [^\s\"]+: not a directory"),
+    _Sign(_MEMORY, r"(?:fatal error|runtime): (?:out of memory|cannot allocate memory).*"),
 )
 """In this order where one line has several."""
-_REPLAYS = re.compile(r"msg=\"(?:beginning wal replay|Replaying WAL|recovering from (?:WAL|checkpoint))")
-_REPLAYED = re.compile(r"msg=\"(?:wal replay complete|WAL replay completed|WAL segment recovery finished)")
+_REPLAYS = r"msg=\"(?:beginning wal replay|Replaying WAL|recovering from (?:WAL|checkpoint))"
+_REPLAYED = r"msg=\"(?:wal replay complete|WAL replay completed|WAL segment recovery finished)"
 _LONGEST = 300
 
 
@@ -114,7 +110,7 @@ def _cause(code: int, lines: Sequence[str]) -> tuple[str, str]:
         # As it was before it was quoted for the log: an error may hold a whole stack.
         plain = line.replace("\\n", "\n").replace('\\"', '"')
         for sign in _SIGNS:
-            if found := sign.pattern.search(plain):
+            if found := re.search(sign.pattern, plain):
                 return sign.cause, found[0].strip()[:_LONGEST]
     return _OTHER, loglines.last_error(lines) or (lines[-1] if lines else "")
 
@@ -122,8 +118,8 @@ def _cause(code: int, lines: Sequence[str]) -> tuple[str, str]:
 def _replays(lines: Sequence[str]) -> bool:
     """Whether the last that a process said of its write-ahead log is that it reads it."""
     for line in reversed(lines):
-        if _REPLAYED.search(line):
+        if re.search(_REPLAYED, line):
             return False
-        if _REPLAYS.search(line):
+        if re.search(_REPLAYS, line):
             return True
     return False
