@@ -29,7 +29,7 @@ def test_a_config_that_the_first_writer_cannot_use_reaches_no_second(shared_clus
     with loki_of(changed) as loki, traffic({"write": lambda number: loki.push([f"line {number}"])}) as tally:
         halted = operations.up(changed, say=print, timeout_s=UP_S)
         stopped = births(changed)
-        undone = rollout.take_back(changed), rollout.follow(changed, say=print, timeout_s=UP_S)
+        undone = rollout.ask(changed, "undo"), rollout.follow(changed, say=print, timeout_s=UP_S)
 
     assert not halted.done
     halt = problem_of(halted.verdict.problems, "rollout-halted")

@@ -132,7 +132,14 @@ def data_of(name: str, outcome: Outcome) -> dict[str, object]:
     }
 
 
-def one(specs: Sequence[ClusterSpec], name: str | None, what: str, having: Collection[str]) -> ClusterSpec:
+def one(
+    specs: Sequence[ClusterSpec],
+    name: str | None,
+    what: str,
+    having: Collection[str] = (),
+    *,
+    remedy: str = "name it with --cluster",
+) -> ClusterSpec:
     """Return the one cluster that is meant: the only one, or the only one that has all of `having`.
 
     Raises:
@@ -147,8 +154,19 @@ def one(specs: Sequence[ClusterSpec], name: str | None, what: str, having: Colle
         errors.BAD_INPUT,
         "which-cluster",
         f"cannot tell which cluster's {what} you mean: the file has {', '.join(spec.name for spec in specs)}",
-        "name it with --cluster",
+        remedy,
     )
+
+
+def refuse_unless_running(home: Home, what: str) -> None:
+    """Refuse to do `what`, such as "restart logs", where nothing runs.
+
+    Raises:
+        errors.Refused: nothing does.
+    """
+    if not runs(home):
+        text = f"cannot {what}: it isn't running"
+        raise errors.refuse(errors.WORLD, "not-running", text, "bring it up with: rolecall up")
 
 
 def names_of(spec: ClusterSpec) -> set[str]:

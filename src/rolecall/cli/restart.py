@@ -28,13 +28,7 @@ def command(names: tuple[str, ...], name: str | None, timeout: float, path: str,
     spec = clusters.one(files.specs(source, (name,) if name else ()), name, "units", names)
     units = _units(spec, names)
     home = clusters.home_of(source, spec.name)
-    if not clusters.runs(home):
-        raise errors.refuse(
-            errors.WORLD,
-            "not-running",
-            f"cannot restart {spec.name}: it isn't running",
-            "bring it up with: rolecall up",
-        )
+    clusters.refuse_unless_running(home, f"restart {spec.name}")
     with clusters.told(), clusters.opened(spec, home, clusters.at_hand(spec)) as cluster:
         outcome = operations.restart(cluster, units, say=clusters.say, timeout_s=timeout)
     if as_json:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from rolecall.cli import clusters, errors, files, options
+from rolecall.core import undo
 from rolecall.local import rollout
 from rolecall.local.cluster import LocalCluster
 from rolecall.local.file.topology import ClusterSpec
 
-_VERBS = ("show", "pause", "resume", "undo")
+_VERBS = ("show", *undo.VERBS)
 _DONE = {"pause": "paused", "resume": "goes on", "undo": "gone back"}
 
 
@@ -33,22 +34,10 @@ def command(verb: str, name: str | None, timeout: float, path: str, as_json: boo
     settings of the file change; resume ends both. A command that is at work on the cluster follows.
     """
     source = files.read(path)
-    spec, *others = files.specs(source, (name,) if name else ())
-    if others:
-        raise errors.refuse(
-            errors.BAD_INPUT,
-            "which-cluster",
-            "cannot tell which cluster's rollout you mean: the file has several",
-            f"name one of {', '.join(one.name for one in (spec, *others))} after what is to be done",
-        )
+    specs = files.specs(source, (name,) if name else ())
+    spec = clusters.one(specs, name, "rollout", remedy="name it after what is to be done")
     home = clusters.home_of(source, spec.name)
-    if not clusters.runs(home):
-        raise errors.refuse(
-            errors.WORLD,
-            "not-running",
-            f"cannot {verb} the rollout of {spec.name}: it isn't running",
-            "bring it up with: rolecall up",
-        )
+    clusters.refuse_unless_running(home, f"{verb} the rollout of {spec.name}")
     with clusters.told(), clusters.opened(spec, home, clusters.at_hand(spec)) as cluster:
         done = _ask(cluster, verb, timeout)
         progress = rollout.look(cluster)
@@ -64,14 +53,9 @@ def _ask(cluster: LocalCluster, verb: str, timeout_s: float) -> bool:
     """Do what is asked; say whether it is done."""
     if verb == "show":
         return True
-    if verb == "pause":
-        rollout.pause(cluster)
-        return True
-    if verb == "resume":
-        rollout.resume(cluster)
-    elif refused := rollout.take_back(cluster):
+    if refused := rollout.ask(cluster, verb):
         raise errors.Refused(refused, errors.BAD_INPUT)
-    return rollout.follow(cluster, say=clusters.say, timeout_s=timeout_s)
+    return verb == "pause" or rollout.follow(cluster, say=clusters.say, timeout_s=timeout_s)
 
 
 def _text(spec: ClusterSpec, progress: rollout.Progress, verb: str, *, done: bool) -> str:

@@ -48,7 +48,8 @@ def command(
     if target["version"] and target["binary"]:
         raise click.UsageError("--to gets a release and --binary names a file; use one of them")
     source = files.read(path)
-    spec = clusters.one(files.specs(source, (name,) if name else ()), name, "version", ())
+    specs = files.specs(source, (name,) if name else ())
+    spec = clusters.one(specs, name, "version", remedy="name it after rolecall upgrade")
     try:
         text = _edited(source.text, spec.name, target)
     except ValueError as error:

@@ -61,6 +61,20 @@ def resumed(memory: Memory) -> Memory:
     return replace(memory, undone="")
 
 
+VERBS = ("pause", "resume", "undo")
+"""What an administrator may ask of a rollout."""
+
+
+def asked(verb: str, memory: Memory, settings: Settings) -> tuple[bool, Memory]:
+    """Return whether a rollout is paused, and what is remembered, once one of `VERBS` was asked for.
+
+    To go back ends a pause, and to resume ends both.
+    """
+    if verb == "pause":
+        return True, memory
+    return False, taken_back(memory, settings) if verb == "undo" else resumed(memory)
+
+
 def kept(memory: Memory, settings: Settings, problems: Iterable[Problem]) -> Memory:
     """Forget what was taken back once the settings are others; bad ones say nothing of what is wished."""
     bad = any(problem.severity is Severity.BLOCKED for problem in problems)

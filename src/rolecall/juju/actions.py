@@ -13,7 +13,7 @@ from rolecall.core.coordinator import Decision
 from rolecall.core.forget import Forget
 from rolecall.core.model import Phase
 from rolecall.core.routes import Answer, Call
-from rolecall.juju import integrations, peers, status
+from rolecall.juju import integrations, status
 from rolecall.juju.net import Request
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ class Actions(ops.Object):
         wanted = event.params.get("action", "state")
         host = self._charm.host()
         settings = host.given.settings
-        if wanted not in {"state", *peers.ASKED}:
-            known = ", ".join(("state", *peers.ASKED))
+        if wanted not in {"state", *undo.VERBS}:
+            known = ", ".join(("state", *undo.VERBS))
             event.fail(f"cannot {wanted} the rollout: the actions are {known}; use one of them")
             return
         if wanted != "state" and not self._charm.unit.is_leader():
@@ -108,7 +108,8 @@ class Actions(ops.Object):
             event.fail(f"cannot undo the rollout: {refused}")
             return
         if wanted != "state":
-            host.shared = peers.ASKED[wanted](host.shared, settings)
+            paused, memory = undo.asked(wanted, host.shared.memory, settings)
+            host.shared = replace(host.shared, paused=paused, memory=memory)
         observed, decision = self._charm.reconcile(host)
         event.set_results(
             {

@@ -11,7 +11,6 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from typing import Protocol
 
 from rolecall.core.routes import Answer
@@ -78,11 +77,10 @@ class HttpNet:
 
     def tell(self, address: str, port: int, packet: bytes) -> None:
         """Send bytes to a process that reads them to their end and answers nothing; it may be away."""
-        with suppress(OSError), socket.create_connection((address, port), timeout=ANSWER_S) as connection:
-            connection.sendall(packet)
-            connection.shutdown(socket.SHUT_WR)
-            # It hangs up when it has read all of it.
-            connection.recv(1)
+        # Only a drain needs it.
+        from rolecall import packets
+
+        packets.tell(address, port, packet, ANSWER_S)
 
     def own_name(self) -> str:
         """Return the fully qualified name of this machine."""

@@ -8,19 +8,17 @@ where the last one was. Each unit's half is what its gateway does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
 import ops
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from rolecall.core import undo, wire
+from rolecall.core import wire
 from rolecall.core.bags import Bags
 from rolecall.core.consent import Consent, Hold
 from rolecall.core.model import Document
-from rolecall.core.product import Settings
 from rolecall.core.undo import Memory
 
 T = TypeVar("T")
@@ -49,26 +47,6 @@ class Shared(Struct, frozen=True, kw_only=True):
     tidy: str = ""
     """Digest of the units with which no ring was last seen to have a member too many."""
     memory: Memory = field(default_factory=Memory)
-
-
-def _paused(shared: Shared, _: Settings) -> Shared:
-    return replace(shared, paused=True)
-
-
-def _resumed(shared: Shared, _: Settings) -> Shared:
-    return replace(shared, paused=False, memory=undo.resumed(shared.memory))
-
-
-def _undone(shared: Shared, settings: Settings) -> Shared:
-    return replace(shared, paused=False, memory=undo.taken_back(shared.memory, settings))
-
-
-ASKED: Mapping[str, Callable[[Shared, Settings], Shared]] = {
-    "pause": _paused,
-    "resume": _resumed,
-    "undo": _undone,
-}
-"""What an administrator may ask of the rollout to what becomes of what the leader tells."""
 
 
 def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,18 +44,6 @@ def forget(home: Home, unit: str) -> None:
     """Remember nothing of a unit's drain any more."""
     for path in (_file(home, unit), _mark(home, unit)):
         path.unlink(missing_ok=True)
-
-
-_TELL_S = 3.0
-
-
-def tell(address: str, port: int, packet: bytes) -> None:
-    """Tell a process something in its gossip; one that can't be told doesn't know it, and no harm is done."""
-    with suppress(OSError), socket.create_connection((address, port), timeout=_TELL_S) as connection:
-        connection.sendall(packet)
-        connection.shutdown(socket.SHUT_WR)
-        # It hangs up when it has read all of it.
-        connection.recv(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,28 +35,15 @@ def look(cluster: LocalCluster) -> Progress:
     )
 
 
-def pause(cluster: LocalCluster) -> None:
-    """Let no further unit restart; a command that is at work follows."""
-    memory.ask(cluster.home, paused=True, undone=memory.recall(cluster.home).undone)
-
-
-def resume(cluster: LocalCluster) -> None:
-    """Let the rollout go on with the settings as they are written; a command that is at work follows."""
-    memory.ask(cluster.home, paused=False, undone="")
-
-
-def take_back(cluster: LocalCluster) -> tuple[Problem, ...]:
-    """Go back to the settings that all units last ran with, or say why that can't be; a pause ends with it.
-
-    A command that is at work follows.
-    """
-    known = memory.recall(cluster.home)
-    if refused := undo.refusal(known, cluster.spec.settings):
+def ask(cluster: LocalCluster, verb: str) -> tuple[Problem, ...]:
+    """Ask one of `undo.VERBS` of the rollout, or say why that can't be; a command that is at work follows."""
+    known, settings = memory.recall(cluster.home), cluster.spec.settings
+    if verb == "undo" and (refused := undo.refusal(known, settings)):
         fact, _, remedy = refused.partition("; ")
         text = f"cannot undo the rollout of {cluster.spec.name}: {fact}"
         return (Problem(code="cannot-undo", text=text, remedy=remedy),)
-    undone = undo.taken_back(known, cluster.spec.settings).undone
-    memory.ask(cluster.home, paused=False, undone=undone)
+    paused, newest = undo.asked(verb, known, settings)
+    memory.ask(cluster.home, paused=paused, undone=newest.undone)
     return ()
 
 

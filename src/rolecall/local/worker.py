@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
+from rolecall import packets
 from rolecall.core import changes, drain, rings, wire, worker, workload
 from rolecall.core.handover import CALL_S, Handover, Sight
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
@@ -23,6 +24,9 @@ from rolecall.local.processes import Running
 from rolecall.local.readiness import Asker
 from rolecall.local.s3 import S3Target
 from rolecall.local.supervisor import Supervisor
+
+_TELL_S = 3.0
+"""How long a process may take to read what it is told in its gossip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +91,13 @@ class WorkerHost:
         place = self.place
         kept = farewell.handover_of(self.home, place.unit)
         last = decoded_report(self.home, place.unit)
+        paths = paths_of(self.home, place.unit, self.binary, self.build.mark)
         return worker.Observed(
             unit=place.unit,
             address=place.address,
             name=place.address,
             roles=place.roles,
-            paths=paths_of(self.home, place.unit, self.binary, self.build.mark),
+            paths=paths,
             leaving=place.leaving,
             release=self.build.release,
             had=last.release if last else "",
@@ -101,7 +106,7 @@ class WorkerHost:
             process=self._process(),
             sight=self._sight(kept),
             handover=kept,
-            config=disk.read_text(Path(paths_of(self.home, place.unit, self.binary).config)) or "",
+            config=(disk.read_text(Path(paths.config)) or "") if place.leaving or kept != Handover() else "",
         )
 
     @property
@@ -155,7 +160,7 @@ class WorkerHost:
                 self._spec_file.unlink(missing_ok=True)
             case changes.AskUnit(packet=packet, verbs=verbs, then=then, otherwise=otherwise):
                 if packet:
-                    farewell.tell(self.place.address, self.product.port("gossip"), packet)
+                    packets.tell(self.place.address, self.product.port("gossip"), packet, _TELL_S)
                 refused = drain.refusal(verbs, self._call)
                 kept = structs.replace(otherwise, refused=refused) if refused else then
                 farewell.keep(self.home, self.place.unit, kept)
