@@ -18,9 +18,9 @@ BEGAN = 1000.0
 WINDOW_S = 60
 
 
-def accounts() -> Accounts:
+def accounts(*, settles_s: float = 0.0) -> Accounts:
     """Open accounts that begin at BEGAN."""
-    return Accounts(window_s=WINDOW_S, began_s=BEGAN)
+    return Accounts(window_s=WINDOW_S, began_s=BEGAN, settles_s=settles_s)
 
 
 def written(
@@ -124,6 +124,22 @@ def test_what_vanished_and_came_back_was_unreadable():
     assert report.total.longest_unreadable_s == pytest.approx(2.1)
     assert [(one.number, one.began_s, one.ended_s) for one in report.absences] == [(0, 3, 5.1), (0, 6, 7.1)]
     assert "unreadable: 0 (acknowledged after 1.0 s, away from 3.0 s to 5.1 s), 0 (" in report.table()
+
+
+@pytest.mark.parametrize(("missed_at", "gap"), [(3.9, ()), (4, ((4, 6.1),)), (5, ((5, 6.1),))])
+def test_copies_may_differ_until_an_entry_has_settled(missed_at: float, gap: tuple[tuple[float, float], ...]):
+    """A read that begins before that and misses an entry says nothing; from then on each has to show it."""
+    books = accounts(settles_s=3)
+    written(books, [0], at=1)
+    read(books, [0], at=1.5)
+    read(books, [], at=2)
+    read(books, [], at=missed_at)
+    read(books, [0], at=6)
+
+    report = added_up(books)
+
+    assert tuple((one.began_s, one.ended_s) for one in report.absences) == gap
+    assert report.total.lost == 0
 
 
 def test_an_entry_must_be_there_in_the_last_reading():

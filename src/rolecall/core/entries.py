@@ -49,3 +49,6 @@ class Entries(Struct, frozen=True, kw_only=True):
 
     Raises ValueError, KeyError, IndexError or TypeError when the answer isn't one to that read.
     """
+    settles_s: float = 0.0
+    """For so many seconds after its acknowledgement some copies may not show an entry yet while others do,
+    so that one answer may have it and the next one not."""

@@ -80,9 +80,16 @@ class Fate(Struct, kw_only=True):
 class Accounts:
     """Everything that was written and read in one run."""
 
-    def __init__(self, *, window_s: int, began_s: float) -> None:
-        """Open the accounts; one read returns the entries of `window_s` seconds."""
-        self._window_s = window_s
+    def __init__(self, *, window_s: int, began_s: float, settles_s: float = 0.0) -> None:
+        """Open the accounts.
+
+        Args:
+            window_s: One read returns the entries of so many seconds.
+            began_s: When the run began.
+            settles_s: A read that began no later than this after an acknowledgement may miss the entry,
+                though one before has shown it: see `Entries.settles_s`.
+        """
+        self._window_s, self._settles_s = window_s, settles_s
         self._pages: dict[Page, list[Fate]] = {}
         self._last_misses: dict[int, float] = {}
         self.began_s = began_s
@@ -158,7 +165,7 @@ class Accounts:
 
     def _missed(self, fate: Fate, began_s: float, ended_s: float) -> None:
         fate.here = False
-        if fate.first_s is not None:
+        if fate.first_s is not None and began_s >= fate.acknowledged_s + self._settles_s:
             fate.away_s = began_s if fate.away_s is None else fate.away_s
             self._last_misses[fate.entry.number] = ended_s
 

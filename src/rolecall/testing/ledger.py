@@ -68,7 +68,7 @@ class Ledger:
         self._watcher: Future[None] | None = None
         self.run = secrets.choice("123456789abcdef") + secrets.token_hex(8)[1:]
         window_s = max(1, min(_LONGEST_WINDOW_S, int(MOST / 2 / rate)))
-        self._accounts = Accounts(window_s=window_s, began_s=time.monotonic())
+        self._accounts = Accounts(window_s=window_s, began_s=time.monotonic(), settles_s=entries.settles_s)
 
     def __enter__(self) -> Ledger:
         """Begin to write, and to read when it watches."""

@@ -50,6 +50,8 @@ _TENANT = "single-tenant"
 _HTTP, _STREAMING = 3200, 9096
 _OTLP_GRPC, _OTLP_HTTP, _ZIPKIN, _JAEGER_HTTP, _JAEGER_GRPC = 4317, 4318, 9411, 14268, 14250
 _QUERY_S = 300
+_REST_S, _LOOK_S = 2, 1
+"""How long a trace rests in an ingester's memory, and how often that is looked at."""
 _FOR_EVER, _FOR_EVER_HOURS = "100y", "876000h"
 """The same, as the limits and as the config write it: Go's own durations know no years."""
 _MOST_MIB = 16
@@ -199,8 +201,8 @@ def _config(blueprint: Blueprint) -> Tree:
             },
             # A search finds a trace once it is out of memory (modules/ingester/instance_search.go); the
             # default is ten seconds of rest, looked at every ten seconds.
-            "trace_idle_period": "2s",
-            "flush_check_period": "1s",
+            "trace_idle_period": f"{_REST_S}s",
+            "flush_check_period": f"{_LOOK_S}s",
             # Without it a stopped ingester's blocks stay on its own disk (modules/ingester/ingester.go): a
             # unit that leaves would take them along, and one that moves would come back without them.
             "flush_all_on_shutdown": True,
@@ -677,7 +679,14 @@ TEMPO = Product(
     runtime=_runtime,
     judge=_judge,
     check=_check,
-    entries=Entries(write=_write, read=_read, found=_found),
+    entries=Entries(
+        write=_write,
+        read=_read,
+        found=_found,
+        # An ingester shows a trace from when it has cut it out of memory, each by a ticker of its own, and a
+        # querier waits for two of three (modules/ingester/flush.go, modules/querier/querier.go).
+        settles_s=_REST_S + _LOOK_S,
+    ),
     arguments=("-config.file={config}", "-config.expand-env=true", "-target={targets}"),
     # At a lower level it would keep its warnings to itself and only end with an error.
     verify=("-config.file={config}", "-config.expand-env=true", "-config.verify=true", "-log.level=warn"),
