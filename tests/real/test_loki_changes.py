@@ -171,6 +171,26 @@ def test_a_bad_setting_is_refused_whole(cluster: LocalCluster):
     assert births(cluster) == before
 
 
+def test_whoever_says_no_to_a_forced_scale_in_finds_the_file_as_it_was(cluster: LocalCluster):
+    """G6: nothing is changed before the question is answered, neither the cluster nor what it shall be."""
+    file = Clusters.file(cluster)
+    good, before = file.read_text(), births(cluster)
+
+    said = subprocess.run(
+        [ROLECALL, "scale", "write=2", "--force", "--file", str(file)],
+        input="n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert said.returncode == 130
+    assert "write-2 will go without waiting" in said.stderr
+    assert file.read_text() == good
+    assert births(cluster) == before
+
+
 def _with(tree: dict[str, dict[str, dict[str, object]]], key: str, value: object) -> object:
     for cluster in tree["clusters"].values():
         cluster[key] = value

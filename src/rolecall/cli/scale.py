@@ -53,21 +53,26 @@ def command(
     changed = replace(source, text=text)
     scaled = files.specs(changed, (spec.name,))
     up.refuse_incoherent(scaled)
-    with clusters.told():
-        file = Path(path)
-        disk.write(file, text, stat.S_IMODE(file.stat().st_mode))
     if not clusters.runs(clusters.home_of(source, spec.name)):
+        with clusters.told():
+            _write(Path(path), text)
         clusters.say(f"changed {path}; {spec.name} isn't running, bring it up with: rolecall up")
         if as_json:
             errors.show_json({"name": spec.name, "done": True, "seconds": 0, "problems": []})
         return
-    outcome = up.bring_up(scaled[0], changed, timeout_s=timeout, force=force)
+    outcome = up.bring_up(
+        scaled[0], changed, timeout_s=timeout, force=force, begin=lambda: _write(Path(path), text)
+    )
     if as_json:
         errors.show_json(clusters.data_of(spec.name, outcome))
     else:
         errors.show(outcome.verdict.problems)
         click.echo(f"{spec.name}: {'scaled' if outcome.done else 'not scaled yet'}, {', '.join(wanted)}")
     click.get_current_context().exit(clusters.code_of(outcome))
+
+
+def _write(file: Path, text: str) -> None:
+    disk.write(file, text, stat.S_IMODE(file.stat().st_mode))
 
 
 def _parsed(wanted: tuple[str, ...]) -> dict[str, int]:

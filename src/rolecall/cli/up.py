@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -100,9 +100,10 @@ def bring_up(
     sources: tuple[Source, ...] | None = None,
     timeout_s: float,
     force: bool = False,
+    begin: Callable[[], None] | None = None,
 ) -> operations.Outcome:
     """Converge one cluster of a file."""
-    return bring_all_up((spec,), source, sources=sources, timeout_s=timeout_s, force=force)[0]
+    return bring_all_up((spec,), source, sources=sources, timeout_s=timeout_s, force=force, begin=begin)[0]
 
 
 def bring_all_up(
@@ -112,8 +113,12 @@ def bring_all_up(
     sources: tuple[Source, ...] | None = None,
     timeout_s: float,
     force: bool = False,
+    begin: Callable[[], None] | None = None,
 ) -> tuple[operations.Outcome, ...]:
-    """Converge clusters of a file at once; one whose executables can't be had keeps no other."""
+    """Converge clusters of a file at once; one whose executables can't be had keeps no other.
+
+    `begin` is called when whoever was asked has agreed, and before anything is changed.
+    """
     lacking: dict[str, operations.Outcome] = {}
     with clusters.told(), ExitStack() as open_ones:
         ready: dict[str, tuple[LocalCluster, operations.Say]] = {}
@@ -130,6 +135,8 @@ def bring_all_up(
             cluster = open_ones.enter_context(clusters.opened(spec, home, given))
             ready[spec.name] = (cluster, _sayer(spec, alone=len(specs) == 1))
         forced = force and _agreed(cluster for cluster, _ in ready.values())
+        if begin is not None:
+            begin()
         came = operations.up_all(tuple(ready.values()), timeout_s=timeout_s, forced=forced)
         outcomes = dict(zip(ready, came, strict=True))
     return tuple((outcomes | lacking)[spec.name] for spec in specs)
