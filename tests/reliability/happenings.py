@@ -188,15 +188,20 @@ def supervisor_killed(site: Site, ledger: Ledger) -> None:
 
 def reboot(site: Site, ledger: Ledger) -> None:
     """Kill every process, Pebble first, then `up`."""
+    ledger.phase(FAULT)
+    kill_everything(site)
+    bring_up(site.cluster)
+    calm(site, ledger)
+
+
+def kill_everything(site: Site) -> None:
+    """Kill every process, Pebble first."""
     running = processes.running(site.cluster.home.root)
     firsts = [psutil.Process(running.pop("supervisor").pid)]
     firsts += [psutil.Process(one.pid) for one in running.values()]
-    ledger.phase(FAULT)
     _kill_all([process for first in firsts for process in (first, *_children(first, running))])
     # A killed process keeps its ports for a moment after the kernel has taken its memory.
     until(lambda: not leftovers(site.cluster), BACK_S, "every process to be gone and its ports to be free")
-    bring_up(site.cluster)
-    calm(site, ledger)
 
 
 def _children(process: psutil.Process, running: Mapping[str, processes.Running]) -> list[psutil.Process]:

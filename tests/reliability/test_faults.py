@@ -10,14 +10,16 @@ import pytest
 import seen
 from click.testing import CliRunner
 from faults import ROWS, Fault
+from happenings import kill_everything, quiet
 from judging import broken
 from object_store import FickleStore
-from real_clusters import Clusters, recommended, take_down
+from real_clusters import Clusters, bring_up, recommended, take_down
 from rows import AROUND, DEEDS, FIRST
 from sites import Site, await_writes, brought_up, loaded
 
 from rolecall.cli.group import rolecall
 from rolecall.core.products import PRODUCTS
+from rolecall.local import operations
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -25,6 +27,8 @@ _READ_S = 90.0
 """How long to wait until everything is readable: Mimir's queriers look for new blocks once a minute."""
 _READ_WHAT_IS_LEFT_S = 10.0
 """The same where something may be lost, so that it is waited for in vain."""
+_AWAY_S = 15.0
+"""How long `up` waits for units that can't begin without the store."""
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +85,25 @@ def test_a_person_can_ask_for_the_same(site: Site):
     assert result.exit_code == 0, result.output
     assert re.match(r"real: all \d+ acknowledged writes were read back\n", result.stdout)
     assert "acknowledged, 0 failed" in result.stderr
+
+
+@pytest.mark.parametrize("site", [pytest.param(("loki", 1), id="loki")], indirect=True)
+def test_what_is_gone_is_started_while_the_store_is_away(site: Site):
+    """After a reboot writes are taken, whether the store answers yet or not; `up` says that it doesn't.
+
+    Some units end again and again until it does: not all that `up` waits for can come.
+    """
+    with loaded(site) as ledger:
+        site.store.stop()
+        kill_everything(site)
+        try:
+            outcome = operations.up(site.cluster, say=quiet, timeout_s=_AWAY_S)
+            await_writes(ledger)
+        finally:
+            site.store.start()
+        bring_up(site.cluster)
+        report = ledger.finish(limit_s=_READ_S)
+
+    assert not outcome.done
+    assert "object-store" in {problem.code for problem in outcome.verdict.problems}
+    assert report.total.lost == 0, report.table()

@@ -41,13 +41,22 @@ class Course:
     ended: float = 0.0
     blocking: tuple[Problem, ...] = ()
     """What keeps it from going on at all."""
+    away: tuple[Problem, ...] = ()
+    """What is wrong with the object store that units go on with all the same."""
 
     def prepare(self, least_free_bytes: int) -> None:
-        """Find out what stands in the way; if nothing does, have its supervisor run."""
-        verdict = self.cluster.observe().verdict
+        """Find out what stands in the way; if nothing does, have its supervisor run.
+
+        A store that doesn't answer stands in the way of what is new to any unit; one that units had already
+        doesn't keep them from taking writes, nor `up` from starting those that are gone.
+        """
+        decision = self.cluster.observe()
+        store = preflight.examine_store(self.cluster)
+        self.away = store if preflight.keeps_on(self.cluster, decision) else ()
         self.blocking = (
             *preflight.examine(self.cluster, least_free_bytes=least_free_bytes),
-            *(problem for problem in verdict.problems if problem.severity is Severity.BLOCKED),
+            *(store if not self.away else ()),
+            *(problem for problem in decision.verdict.problems if problem.severity is Severity.BLOCKED),
         )
         if not self.blocking:
             self.cluster.supervisor.ensure()
@@ -68,14 +77,14 @@ class Course:
     def outcome(self, began: float, timeout_s: float) -> Outcome:
         """Tell how it ended."""
         if self.blocking or self.last is None:
-            return Outcome(verdict=verdict_of(self.blocking), done=False)
-        problems = self.last.decision.verdict.problems
+            return Outcome(verdict=verdict_of((*self.away, *self.blocking)), done=False)
+        problems = (*self.away, *self.last.decision.verdict.problems)
         if not self.last.settled:
             problems = (*problems, *_late(self.cluster, self.last, timeout_s))
         refused = any(problem.code in _NOT_SO for problem in problems)
         return Outcome(
             verdict=verdict_of(problems),
-            done=self.last.settled and not refused,
+            done=self.last.settled and not refused and not self.away,
             seconds=self.ended - began,
         )
 

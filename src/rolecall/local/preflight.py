@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rolecall.core import versions
+from rolecall.core.coordinator import Decision
 from rolecall.core.model import S3, Problem
 from rolecall.local import probe, processes, stored
 from rolecall.local.cluster import LocalCluster
@@ -19,12 +20,23 @@ REFUSALS = frozenset({"config-refused", "line-refused"})
 
 
 def examine(cluster: LocalCluster, *, least_free_bytes: int = LEAST_FREE_BYTES) -> tuple[Problem, ...]:
-    """List everything that stands in the way, all at once."""
+    """List everything on this machine that stands in the way, all at once."""
     return (
         *_ports(cluster),
         *_disk(cluster.home.root, least_free_bytes),
-        *examine_store(cluster),
         *examine_build(cluster),
+    )
+
+
+def keeps_on(cluster: LocalCluster, decision: Decision) -> bool:
+    """Whether units go on with the very config, keys and executable that they have."""
+    had, wanted = cluster.document(), decision.desired.document
+    return (
+        had is not None
+        and wanted is not None
+        and not decision.desired.candidate
+        and (wanted.config, wanted.secret) == (had.config, had.secret)
+        and not cluster.outdated()
     )
 
 
