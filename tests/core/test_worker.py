@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from properties.test_guarantees import published
 from rich.pretty import pretty_repr
 
-from rolecall.core import changes, worker
+from rolecall.core import changes, worker, workload
 from rolecall.core.handover import Sight
 from rolecall.core.model import LEAVE, Credentials, Document, Grant, Secret
 from rolecall.core.product import Product
@@ -97,6 +97,19 @@ def test_a_unit_that_became_ready_needs_a_new_leave_to_go():
 
     assert ready.process is not None
     assert unready.process is None
+
+
+def test_a_unit_that_stays_after_all_takes_writes_again():
+    """It waits for no leave: it isn't ready as long as its process only answers readers."""
+    (way,) = (drain for drain in PRODUCT.drains if drain.reads_only)
+    spec = running().process.spec
+    assert spec is not None
+    quiet = workload.for_reads(spec, way)
+
+    desired = worker.decide(PRODUCT, replace(running(), process=process_of(quiet)))
+
+    assert desired.process == spec
+    assert not desired.report.ready
 
 
 def test_a_document_for_another_product_is_named():

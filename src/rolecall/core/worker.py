@@ -125,6 +125,9 @@ def _staying(
     product: Product, line: Line, observed: Observed, document: Document, wanted: ProcessSpec
 ) -> Desired:
     """Decide for a unit that is to run."""
+    if workload.reads_only(observed.process.spec, drain.of(product.drains, line.expand(observed.roles))):
+        # It was to go, and takes no writes: it starts again as what it is to be.
+        observed = replace(observed, process=replace(observed.process, ready=False))
     refusals = [str(one) for one in problems_of(line, product.name, observed.unit, observed.roles)]
     if observed.keyless:
         refusals.append(_KEYLESS)
