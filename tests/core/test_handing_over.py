@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from rolecall.core import choices, coordinator, identity, rollout
+from rolecall.core import choices, coordinator, identity, rollout, undo
 from rolecall.core.model import Choices, Cluster, Document
 from rolecall.core.products import PRODUCTS
 from rolecall.testing import a_cluster, a_group, a_report, observed, settings_of
@@ -118,6 +118,44 @@ def test_the_gateway_leaves_out_who_is_to_go(ready: bool, serving: set[str]):
     seen = replace(seen, members={**seen.members, "solo/0": leaver})
 
     assert coordinator.decide(LOKI, seen).desired.serving == serving
+
+
+@pytest.mark.parametrize(
+    ("copies", "order"),
+    [
+        pytest.param(1, ("write/1", "write/2", "write/0", "backend/0", "read/0"), id="as many as before"),
+        pytest.param(3, ("read/0", "write/0", "backend/0", "write/1", "write/2"), id="fewer"),
+    ],
+)
+def test_who_leaves_copies_behind_goes_last(copies: int, order: tuple[str, ...]):
+    """Three writers become one: those that stay ask for a single copy before the second last one goes."""
+    going = {
+        unit: coordinator.Member(
+            group="write", report=a_report(unit, ("write",), running="old", leaving=True)
+        )
+        for unit in ("write/1", "write/2")
+    }
+    seen = observed(LOKI, ROLES)
+    staying = {
+        unit: replace(member, report=replace(member.report, running="old"))
+        for unit, member in seen.members.items()
+    }
+    good = Document(
+        product="loki",
+        line="3.7",
+        revision=0,
+        config="",
+        runtime="",
+        choices=Choices(replication_factor=copies),
+    )
+    front = replace(seen.front, serving=frozenset((*staying, *going)))
+    seen = replace(seen, members={**staying, **going}, front=front, memory=undo.Memory(good=good))
+    seen = replace(seen, settings=settings_of(LOKI, {"replication-factor": 1}))
+
+    candidate = coordinator.decide(LOKI, seen).desired.candidate
+    decided = coordinator.decide(LOKI, replace(seen, verified={identity.digest_of(candidate): ""}))
+
+    assert decided.rollout.remaining == order
 
 
 def test_one_process_does_not_follow_those_beside_it():

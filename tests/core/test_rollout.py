@@ -22,6 +22,7 @@ def planned(
     granted: Mapping[str, Grant] | None = None,
     serving: tuple[str, ...] = (),
     paused: bool = False,
+    fewer: bool = False,
 ) -> Rollout:
     return plan(
         Situation(
@@ -32,8 +33,23 @@ def planned(
             serving=frozenset(serving),
             revision=10,
             paused=paused,
+            fewer=fewer,
         )
     )
+
+
+def test_with_fewer_copies_readers_begin_and_leavers_end():
+    """Readers have to ask everybody by then; the last copies go when nobody wants more than are left."""
+    units = (
+        a_unit(LINE, "a/0", ["distributor"], revision=9),
+        a_unit(LINE, "b/0", ["compactor"], revision=9),
+        a_unit(LINE, "c/0", ["querier"], revision=9),
+        writer("w/0", leaving=True),
+        writer("w/1"),
+        writer("w/2", leaving=True),
+    )
+    assert planned(*units, fewer=True).remaining == ("c/0", "w/1", "a/0", "b/0", "w/0", "w/2")
+    assert planned(*units).remaining == ("w/0", "w/2", "w/1", "a/0", "b/0", "c/0")
 
 
 def test_nobody_gets_leave_to_go_while_another_is_down():

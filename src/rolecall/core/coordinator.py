@@ -252,6 +252,7 @@ def _document(
             serving=observed.front.serving,
             revision=revision,
             deployed=_deployed(line, cluster) - filled,
+            fewer=_fewer(observed.memory.good, base),
             paused=observed.paused,
         )
     )
@@ -260,6 +261,11 @@ def _document(
     if old is not None and replace(document, revision=old.revision) == old:
         return old, wanted, planned
     return replace(document, revision=revision), wanted, planned
+
+
+def _fewer(good: Document | None, base: Document) -> bool:
+    """Whether entries get fewer copies than by the last document that every unit was ready with."""
+    return good is not None and base.choices.replication_factor < good.choices.replication_factor
 
 
 def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> dict[str, str]:

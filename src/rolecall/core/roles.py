@@ -23,6 +23,10 @@ class Keeps(StrEnum):
     DATA = "data not yet in the object store"
 
 
+KEEPS_NOTHING = 2
+"""The wave of the roles that keep nothing, and write nothing."""
+
+
 class Combine(StrEnum):
     """How many roles one worker may run."""
 
@@ -44,8 +48,8 @@ class Role(Struct, frozen=True, kw_only=True):
     keeps: Keeps = Keeps.NOTHING
     ring: bool = False
     """Whether its members share work by a ring, so that at most one may be down on purpose."""
-    wave: int = 2
-    """Rollout order: 0 keeps data, 1 works in the background, 2 keeps nothing."""
+    wave: int = KEEPS_NOTHING
+    """Rollout order: 0 keeps data, 1 takes writes in or works in the background, 2 keeps nothing."""
     kill_delay_s: int = 30
     settle_s: int = 0
     """How long after a restarted process began its others need to have found it, however soon it is ready;

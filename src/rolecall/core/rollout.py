@@ -18,6 +18,9 @@ The rules, in the words of the guarantees:
 5. A report older than the unit's own grant proves nothing: that unit counts as down.
 6. A leave that isn't used yet is withdrawn when another unit of the role goes down by itself, and when
    it would lead to what is no longer wanted. A withdrawn leave is never renewed: it is answered first.
+7. Where entries are to have fewer copies, who only reads restarts first, for it must ask everybody before
+   a writer writes to fewer; then who keeps data, while all others still write as before. Who is to go goes
+   last: as long as somebody wants more copies than members are left, it refuses every write.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from rolecall.core.model import LEAVE, Grant, Unit
-from rolecall.core.roles import Line
+from rolecall.core.roles import KEEPS_NOTHING, Line
 
 _WITHDRAWN = ""
 
@@ -60,6 +63,8 @@ class Situation(Struct, frozen=True, kw_only=True):
     """Number of the document that new grants will be published with."""
     deployed: frozenset[str] = frozenset()
     """Roles that somebody is to run."""
+    fewer: bool = False
+    """Whether entries are to have fewer copies than when all units last ran the same."""
     paused: bool = False
     """Whether no unit that is ready gets a new leave; those on their way go on."""
 
@@ -111,10 +116,15 @@ def _must_go(now: Situation, unit: Unit) -> bool:
 
 
 def _in_order(now: Situation) -> list[Unit]:
-    """List the units that must restart or leave: leavers first, then by wave, those already out, name."""
+    """List the units that must restart or leave: leavers first, then by wave, those already out, name.
 
-    def order(unit: Unit) -> tuple[bool, int, bool, str]:
-        return not unit.report.leaving, wave(now.line, unit), unit.id in now.serving, unit.id
+    Where there are to be fewer copies, those that keep nothing come before the other waves, and leavers last.
+    """
+
+    def order(unit: Unit) -> tuple[bool, bool, int, bool, str]:
+        number, leaving = wave(now.line, unit), unit.report.leaving
+        keeps = now.fewer and number < KEEPS_NOTHING
+        return leaving is now.fewer, keeps, number, unit.id in now.serving, unit.id
 
     return sorted((unit for unit in now.units if _must_go(now, unit)), key=order)
 

@@ -118,6 +118,7 @@ def situations(draw: st.DrawFn, line: Line, *, calm: bool = False) -> rollout.Si
         },
         serving=frozenset(draw(some)),
         revision=10,
+        fewer=draw(st.booleans()),
     )
 
 

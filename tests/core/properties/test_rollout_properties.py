@@ -132,6 +132,7 @@ def test_g2_order_of_units(name: tuple[str, str], data: st.DataObject):
         granted=dict(data.draw(st.permutations(list(now.granted.items())))),
         serving=now.serving,
         revision=now.revision,
+        fewer=now.fewer,
     )
 
     assert rollout.plan(shuffled) == rollout.plan(now)

@@ -74,7 +74,7 @@ _ROLES = (
     Role(name="query-scheduler", summary="queues queries between the query-frontends and the queriers"),
     Role(name="querier", summary="answers queries from the ingesters and the store-gateways"),
     Role(name="query-frontend", summary="takes queries in and splits them"),
-    Role(name="distributor", summary="takes samples in and spreads them over the ingesters"),
+    Role(name="distributor", summary="takes samples in and spreads them over the ingesters", wave=1),
 )
 _OPTIONAL = ("alertmanager", "overrides-exporter")
 # 3.x has no targets read, write and backend any more (CHANGELOG 3.0.0), so they are expanded on both lines,

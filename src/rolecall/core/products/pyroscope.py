@@ -50,6 +50,7 @@ _ROLES = (
     Role(
         name="distributor",
         summary="takes profiles in by every protocol and shares them out to the ingesters",
+        wave=1,
     ),
     Role(
         name="ingester",

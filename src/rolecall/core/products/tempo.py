@@ -61,6 +61,7 @@ _ROLES = (
     Role(
         name="distributor",
         summary="takes spans in by every protocol and shares them out to the ingesters",
+        wave=1,
         kill_delay_s=30,
     ),
     Role(
