@@ -20,7 +20,8 @@ def unsent(disk: Disk) -> tuple[str, ...]:
 
 KEEPS = Drain(
     roles=("ingester",),
-    ask=(READ_ONLY, FLUSH),
+    stop=(READ_ONLY,),
+    ask=(FLUSH,),
     undo=(UNDO,),
     held={"series": "{count} series are left", "blocks": "{count} blocks are left"},
     found_s=60,
@@ -30,7 +31,9 @@ KEEPS = Drain(
     leftovers=unsent,
 )
 AT_ITS_END = Drain(roles=("ingester",), kept_s=10, data=("wal/",), leftovers=unsent)
-ASKED = Handover(asked_s=100, tried_s=100, refused="POST /flush is answered 500: no")
+NO = "POST /flush is answered 500: no"
+TOLD = Handover(told_s=97, tried_s=97)
+ASKED = Handover(told_s=97, asked_s=100, tried_s=100, refused=NO)
 
 
 def alive(now_s: float, *lines: str, **changes: object) -> Sight:
@@ -42,32 +45,59 @@ def going_on(kept: Handover, waits: str) -> Step:
     return Step(course=Course.GO_ON, handover=kept, waits=waits)
 
 
-def asking(kept: Handover, now_s: float, waits: str) -> Step:
-    """Return the step that asks: what is kept counts from then on only if all is answered well."""
+def telling(kept: Handover, now_s: float, waits: str) -> Step:
+    """Return the step that stops the writes: what is kept counts from then on only if it is answered well."""
     kept = replace(kept, tried_s=now_s)
-    answered = replace(kept, asked_s=now_s, refused="")
     return Step(
         course=Course.GO_ON,
         handover=kept,
-        ask=(READ_ONLY, FLUSH),
+        ask=(READ_ONLY,),
         dated_s=int(now_s) + 1,
-        then=answered,
+        then=replace(kept, told_s=now_s, refused=""),
         waits=waits,
     )
 
 
-def test_what_a_unit_says_while_it_is_asked():
-    """A process that says nothing of when it began is asked, too: it may have begun a moment ago."""
-    assert advance(KEEPS, alive(100), Handover()) == asking(Handover(), 100, "it is asked to hand over")
+def asking(kept: Handover, now_s: float, waits: str) -> Step:
+    """Return the step that asks: likewise."""
+    kept = replace(kept, tried_s=now_s)
+    answered = replace(kept, asked_s=now_s, refused="")
+    return Step(course=Course.GO_ON, handover=kept, ask=(FLUSH,), then=answered, waits=waits)
+
+
+def test_what_a_unit_says_before_it_is_asked():
+    """A process that says nothing of when it began is told, too: it may have begun a moment ago."""
+    waits = "it is told to take no more writes"
+    assert advance(KEEPS, alive(97), Handover()) == telling(Handover(), 97, waits)
     silent = replace(alive(500), metrics="")
-    assert advance(KEEPS, silent, ASKED) == asking(replace(ASKED, asked_s=0), 500, ASKED.refused)
+    forgotten = Handover(tried_s=100, refused=NO)
+    assert advance(KEEPS, silent, ASKED) == telling(forgotten, 500, NO)
 
 
-def test_a_process_that_began_as_it_was_asked_is_asked_anew():
+def test_it_is_asked_once_the_others_have_heard():
+    """What comes in until then would be missing from what is handed over."""
+    assert advance(KEEPS, alive(99.5), TOLD) == going_on(TOLD, "the others hear that it takes no more writes")
+    assert advance(KEEPS, alive(100), TOLD) == asking(TOLD, 100, "it is asked to hand over")
+
+
+def test_who_cannot_be_told_is_asked_at_once():
+    """And again after a while."""
+    untold = replace(KEEPS, stop=())
+    step = asking(Handover(), 100, "it is asked to hand over")
+    assert advance(untold, alive(100), Handover()) == step
+    refused = replace(step.handover, refused=NO)
+    assert advance(untold, alive(104.5), refused) == going_on(refused, NO)
+    assert advance(untold, alive(105), refused) == asking(refused, 105, NO)
+
+
+def test_a_process_that_began_as_it_was_told_or_asked_is_told_anew():
     """It is the one that began after, for all that is known."""
+    kept = Handover(told_s=97, asked_s=100, tried_s=100, empty_s=101, ended_s=102)
+    waits = "it is told to take no more writes"
     began = replace(alive(200), metrics="process_start_time_seconds 100")
-    kept = Handover(asked_s=100, tried_s=100, empty_s=101, ended_s=102)
-    assert advance(KEEPS, began, kept) == asking(Handover(tried_s=100), 200, "it is asked to hand over")
+    assert advance(KEEPS, began, kept) == telling(Handover(tried_s=100), 200, waits)
+    began = replace(alive(200), metrics="process_start_time_seconds 97")
+    assert advance(KEEPS, began, TOLD) == telling(Handover(tried_s=97), 200, waits)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +122,11 @@ def test_what_is_left_is_said(lines: tuple[str, ...], files: dict[str, int], lef
 
 def test_what_was_refused_is_said_until_it_is_answered_well():
     kept = replace(ASKED, asked_s=0)
-    assert advance(KEEPS, alive(101), kept) == going_on(kept, ASKED.refused)
+    assert advance(KEEPS, alive(104.5), kept) == going_on(kept, NO)
+    assert advance(KEEPS, alive(105), kept) == asking(kept, 105, NO)
+    kept = Handover(tried_s=100, refused=NO)
+    assert advance(KEEPS, alive(104.5), kept) == going_on(kept, NO)
+    assert advance(KEEPS, alive(105), kept) == telling(kept, 105, NO)
 
 
 def test_what_has_been_handed_over_is_found_before_the_process_ends():

@@ -403,7 +403,9 @@ class FakeNet:
 
     def _verbs(self) -> set[tuple[str, str]]:
         drains = self.world.product.drains
-        return {(verb.method, verb.path) for drain in drains for verb in (*drain.ask, *drain.undo)}
+        return {
+            (verb.method, verb.path) for drain in drains for verb in (*drain.stop, *drain.ask, *drain.undo)
+        }
 
     def _metrics(self) -> str:
         """Return what a process says that holds nothing any more."""

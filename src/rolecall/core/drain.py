@@ -4,8 +4,8 @@ Nothing is planned: each cycle looks at what was asked of the process and when, 
 that it still holds, and at what an ended process has left on its disk. So a drain that was interrupted
 anywhere goes on where it was.
 
-1. The process is asked to take no more writes where it can, and to hand over what it holds. A process
-   that was started since has forgotten that, and is asked again.
+1. The process is told to take no more writes where it can be, and once the others have heard of it, it is
+   asked to hand over what it holds. A process that was started since has forgotten that: it is told again.
 2. Its own metrics say that nothing is left.
 3. The readers get the time they need to find it in the object store; the process still answers for it.
 4. The process ends, and hands over at its end what came in meanwhile. What then lies on its disk and in
@@ -125,17 +125,49 @@ def _serving(drain: Drain, seen: Sight, kept: Handover) -> Step:
     kept = replace(kept, ended_s=0.0, started_s=0.0, found=())
     if not seen.ready:
         return Step(course=Course.GO_ON, handover=kept, waits="it isn't ready, and holds what it hasn't read")
-    if not drain.ask and not drain.ring:
+    if not drain.stop and not drain.ask and not drain.ring:
         return _end(drain, seen, replace(kept, asked_s=seen.now_s), "it hands over at its end")
-    if kept.asked_s <= _started(seen, otherwise=seen.now_s):
-        return _asking(drain, seen, replace(kept, asked_s=0.0, empty_s=0.0), "it is asked to hand over")
-    return _asked(drain, seen, kept)
+    began = _started(seen, otherwise=seen.now_s)
+    if kept.asked_s > began:
+        return _asked(drain, seen, kept)
+    kept = replace(kept, asked_s=0.0, empty_s=0.0)
+    if kept.told_s <= began:
+        return _telling(drain, seen, replace(kept, told_s=0.0))
+    if seen.now_s - kept.told_s < _HEARD_S:
+        return Step(course=Course.GO_ON, handover=kept, waits="the others hear that it takes no more writes")
+    return _first_asking(drain, seen, kept)
+
+
+def _first_asking(drain: Drain, seen: Sight, kept: Handover) -> Step:
+    if drain.ask:
+        return _asking(drain, seen, kept, "it is asked to hand over")
+    return _asked(drain, seen, replace(kept, asked_s=seen.now_s))
+
+
+def _telling(drain: Drain, seen: Sight, kept: Handover) -> Step:
+    """Have a process get no more writes, unless that was tried a moment ago or there is no way."""
+    waits = "it is told to take no more writes"
+    if _soon(seen, kept):
+        return Step(course=Course.GO_ON, handover=kept, waits=kept.refused or waits)
+    entry = kept.entry or (gossip.entry_of(seen.ring, seen.unit) if drain.ring else None)
+    kept = replace(kept, entry=entry)
+    quiet = _quiet(seen, kept)
+    if not drain.stop and quiet is None:
+        return _first_asking(drain, seen, kept)
+    kept = replace(kept, tried_s=seen.now_s)
+    return Step(
+        course=Course.GO_ON,
+        handover=kept,
+        ask=drain.stop,
+        entry=quiet,
+        dated_s=int(seen.now_s) + 1,
+        then=replace(kept, told_s=seen.now_s, refused=""),
+        waits=kept.refused or waits,
+    )
 
 
 def _asked(drain: Drain, seen: Sight, kept: Handover) -> Step:
     """Decide while a process that was asked is handing over."""
-    if kept.entry and seen.now_s - kept.asked_s < _HEARD_S:
-        return Step(course=Course.GO_ON, handover=kept, waits="the others hear that it takes no more writes")
     if not kept.empty_s and (left := _left(drain, seen)):
         return _asking(drain, seen, kept, f"it is handing over: {left}")
     kept = replace(kept, empty_s=kept.empty_s or seen.now_s)
@@ -202,20 +234,21 @@ def _found(drain: Drain, seen: Sight, kept: Handover) -> tuple[str, ...]:
     return tuple(sorted({*kept.found, *drain.stored(seen.disk)} - {*seen.absent}))
 
 
+def _soon(seen: Sight, kept: Handover) -> bool:
+    """Whether something was tried in vain a moment ago."""
+    return kept.tried_s > kept.told_s and seen.now_s - kept.tried_s < _AGAIN_S
+
+
 def _asking(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
     """Ask a process, unless that was done a moment ago."""
-    if seen.now_s - kept.tried_s < _AGAIN_S:
+    if _soon(seen, kept):
         return Step(course=Course.GO_ON, handover=kept, waits=kept.refused or waits)
-    entry = kept.entry or (gossip.entry_of(seen.ring, seen.unit) if drain.ring else None)
-    kept = replace(kept, tried_s=seen.now_s, entry=entry)
-    then, quiet = replace(kept, asked_s=seen.now_s, refused=""), _quiet(seen, kept)
+    kept = replace(kept, tried_s=seen.now_s)
     return Step(
         course=Course.GO_ON,
-        handover=kept if drain.ask or quiet else then,
+        handover=kept,
         ask=drain.ask,
-        entry=quiet,
-        dated_s=int(seen.now_s) + 1,
-        then=then,
+        then=replace(kept, asked_s=seen.now_s, refused=""),
         waits=kept.refused or waits,
     )
 

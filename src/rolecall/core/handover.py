@@ -32,8 +32,10 @@ class Drain(Struct, frozen=True, kw_only=True):
     """How the units of some roles hand over what they hold."""
 
     roles: tuple[str, ...]
+    stop: tuple[Verb, ...] = ()
+    """Calls that stop the writes, in order; they may be repeated."""
     ask: tuple[Verb, ...] = ()
-    """Calls that stop the writes and start the handing over, in order; they may be repeated."""
+    """Calls that start the handing over once the others have heard of it, in order; they may be repeated."""
     undo: tuple[Verb, ...] = ()
     """Calls that take it back, for a unit that stays after all."""
     ring: str = ""
@@ -69,6 +71,8 @@ class Drain(Struct, frozen=True, kw_only=True):
 class Handover(Struct, frozen=True, kw_only=True):
     """What a unit's host remembers of a drain; times are seconds since the epoch, 0 for never."""
 
+    told_s: float = 0.0
+    """When it was told, and in its gossip, that it gets no more writes."""
     asked_s: float = 0.0
     """When the process had answered well to all that was asked."""
     tried_s: float = 0.0

@@ -36,6 +36,7 @@ READABLE_S = 10
 HEARTBEAT_S = 15
 """After how long without a heartbeat a ring calls a member unhealthy."""
 RING = Ring(role="", path="/ring")
+STOP = Verb(method="POST", path="/read-only", roles=())
 _ASK = Verb(method="POST", path="/hand-over", roles=())
 UNDO = Verb(method="DELETE", path="/hand-over", roles=())
 
@@ -44,6 +45,7 @@ def lean_drain(drain: Drain) -> Drain:
     """Return how units drain here: what they are asked, and what they say that they hold."""
     return Drain(
         roles=drain.roles,
+        stop=(STOP,) if drain.stop else (),
         ask=(_ASK,),
         undo=(UNDO,),
         held={"held": "{count} writes are left"} if drain.held else {},
@@ -100,8 +102,10 @@ class Machine:
     handover: Handover = field(default_factory=Handover)
     drain: Drain | None = None
     born_s: float = 0.0
+    quiet: bool = False
+    """Whether it takes no writes."""
     asked: bool = False
-    """Whether it hands over at its end, and takes no writes if it can help it."""
+    """Whether it hands over at its end."""
     holds: set[int] = field(default_factory=set[int])
     """Writes that nobody else has, in its memory and on its disk."""
     wrote: set[int] = field(default_factory=set[int])
@@ -161,14 +165,14 @@ class Machine:
 
     def write(self, number: int) -> None:
         """Take a write, if it does and keeps any."""
-        quiet = self.reads_only or (self.asked and self.drain is not None and bool(self.drain.held))
-        if self.ready and self.drain is not None and not quiet:
+        if self.ready and self.drain is not None and not (self.reads_only or self.quiet):
             self.holds.add(number)
             self.wrote.add(number)
 
     def start(self, spec: ProcessSpec, now_s: float) -> None:
         """Start the process: it reads the config that lies there now, and what it had on its disk."""
-        self.spec, self.state, self.born_s, self.asked = spec, STARTING, now_s, False
+        self.spec, self.state, self.born_s = spec, STARTING, now_s
+        self.quiet = self.asked = False
         self.read = self.files.get(self.paths.config, "")
         self.ran = self.expanded
 

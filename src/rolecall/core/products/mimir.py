@@ -160,8 +160,8 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
 # and a querier looks for a new one once a minute, give or take a fifth of it (see `_blocks`).
 _DRAIN = Drain(
     roles=("ingester",),
+    stop=(Verb(method="POST", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),),
     ask=(
-        Verb(method="POST", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),
         Verb(method="POST", path="/ingester/prepare-shutdown", roles=("ingester",)),
         Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),
     ),

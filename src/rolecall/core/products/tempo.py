@@ -347,11 +347,12 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
     return (*_unsent(disk), *(path for path in sorted(disk.sizes) if _HEAD.fullmatch(path)))
 
 
-# An ingester can't be kept from taking traces, so what it has is flushed before its end, when there is
-# little left to do. A flush that fails is answered like one that works, so its disk tells. Readers look for
-# new blocks every five seconds; a look may have begun before.
+# No call keeps an ingester from taking traces. It has flushed all it has before its end, so that nothing is
+# left to do then. A flush that fails is answered like one that works, so its disk tells. Readers look for new
+# blocks every five seconds; a look may have begun before.
 _DRAIN = Drain(
     roles=("ingester",),
+    ring="collectors/ring",
     ask=(Verb(method="POST", path="/flush", roles=("ingester",)),),
     found_s=12,
     kept_s=12,
