@@ -33,9 +33,17 @@ _ROOT = Path(__file__).parents[1]
 _CORE = _ROOT / "src" / "rolecall" / "core"
 _EXPLAINED = _ROOT / "tests" / "core" / "mutants.yaml"
 _HISTORIES = "tests/core/simulation/test_simulation.py"
+_CASES = "tests/core/test_cases.py"
 _TESTS: Mapping[str, tuple[str, ...]] = {
     "forget": ("tests/core/test_forget.py", _HISTORIES),
-    "progress": ("tests/core/test_progress.py", "tests/core/test_undo.py", "tests/core/test_cases.py"),
+    "progress": ("tests/core/test_progress.py", "tests/core/test_undo.py", _CASES),
+    "rollout": (
+        "tests/core/test_rollout.py",
+        "tests/core/test_handing_over.py",
+        _CASES,
+        "tests/core/properties/test_rollout_properties.py",
+        _HISTORIES,
+    ),
 }
 """Module to what proves its rules, the quickest first."""
 _ASSERTIONS = "ignore::pytest.PytestAssertRewriteWarning"

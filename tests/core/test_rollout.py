@@ -23,12 +23,13 @@ def planned(
     serving: tuple[str, ...] = (),
     paused: bool = False,
     fewer: bool = False,
+    wanted: Mapping[str, str] | None = None,
 ) -> Rollout:
     return plan(
         Situation(
             line=LINE,
             units=units,
-            wanted={unit.id: "new" for unit in units},
+            wanted=wanted or {unit.id: "new" for unit in units},
             granted=granted or {},
             serving=frozenset(serving),
             revision=10,
@@ -88,6 +89,55 @@ def test_nobody_gets_leave_while_it_is_paused():
 
 def test_a_unit_of_which_nothing_is_known_that_it_runs_has_nothing_to_restart():
     assert planned(writer("w/0", running="")).remaining == ()
+
+
+def test_one_that_is_out_of_the_gateway_goes_first():
+    """It was taken out for its leave: another one would have to be taken out, too."""
+    made = planned(writer("w/0"), writer("w/1"), serving=("w/0",))
+    assert (list(made.grants), made.held) == (["w/1"], ("w/1",))
+
+
+def test_a_leave_that_was_withdrawn_is_not_renewed():
+    """It is answered first: each new number would have to be answered anew."""
+    granted = {"w/0": Grant(digest="", revision=8)}
+    unaware = a_unit(LINE, "w/0", ["ingester"], revision=7)
+    assert planned(unaware, granted=granted).grants == granted
+
+
+def test_one_that_cannot_become_ready_may_go_instead():
+    """It has leave to restart, isn't ready, and is to go now: once no gateway sends to it, it may (G5)."""
+    granted = {"w/0": Grant(digest="new", revision=9, since="old")}
+    units = (writer("w/0", ready=False, leaving=True), writer("w/1", running="new"))
+    assert planned(*units, granted=granted).grants == {"w/0": Grant(digest=LEAVE, revision=10)}
+    served = planned(*units, granted=granted, serving=("w/0", "w/1"))
+    assert served.grants == {"w/0": Grant(digest="", revision=10)}
+
+
+def reader(unit: str, *roles: str, running: str = "old") -> Unit:
+    return a_unit(LINE, unit, roles or ["querier"], revision=9, running=running)
+
+
+PROVES = reader("p/0", "distributor", running="new")
+"""Is ready with what the others are to run, and takes part in none of their roles."""
+
+
+def test_one_always_stays():
+    """Of units that go together the last ready one of a role does not."""
+    assert planned(reader("q/0"), reader("q/1"), reader("q/2"), PROVES).held == ("q/0", "q/1")
+
+
+def test_what_nobody_is_ready_with_is_tried_by_one_alone():
+    """Others that are to run what is proven wait for it, too (G4)."""
+    units = (reader("q/0"), reader("q/1"), reader("q/2"), reader("q/3"), PROVES)
+    assert planned(*units).held == ("q/0", "q/1", "q/2")
+    assert planned(*units, wanted={"q/0": "unproven", "q/1": "new", "p/0": "new"}).held == ("q/0",)
+    assert planned(*units, wanted={"q/0": "new", "q/1": "unproven", "p/0": "new"}).held == ("q/0",)
+
+
+def test_units_of_one_wave_go_together():
+    """Those that work in the background are back before those that answer go."""
+    behind = (reader("o/0", "overrides-exporter"), reader("o/1", "overrides-exporter"))
+    assert planned(*behind, reader("q/0"), reader("q/1"), PROVES).held == ("o/0",)
 
 
 def test_the_most_delicate_role_is_the_one_that_orders():

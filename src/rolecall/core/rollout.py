@@ -130,9 +130,9 @@ def _in_order(now: Situation) -> list[Unit]:
 
 
 def _replaced(now: Situation, waiting: list[Unit]) -> list[Unit]:
-    """Leave out the units that are to go and that nobody has taken the place of yet."""
+    """Leave out the units that are to go and that nobody has taken the place of yet; all units are ready."""
     staying = (unit for unit in now.units if not unit.report.leaving and unit.id in now.serving)
-    taken = {role for unit in staying if unit.ready for role in unit.roles}
+    taken = {role for unit in staying for role in unit.roles}
     open_ones = now.deployed - taken
     return [unit for unit in waiting if not unit.report.leaving or open_ones.isdisjoint(unit.roles)]
 
