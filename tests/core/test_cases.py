@@ -225,6 +225,7 @@ def _story(product: str, text: str) -> str:
             "set": lambda rest=rest: world.set(cast("Tree", identity.load(rest))),
             "join": lambda rest=rest: world.join(rest),
             "leave": lambda rest=rest: world.leave(rest),
+            "roles": lambda rest=rest: world.reassign(rest.split()[0], tuple(rest.split()[1:])),
             "restart": lambda rest=rest: setattr(world, "restarts", {rest: 1}),
         }
         tell[verb]()

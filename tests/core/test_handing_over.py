@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from properties.test_guarantees import published
 
 from rolecall.core import choices, coordinator, identity, rollout, undo
-from rolecall.core.model import Choices, Cluster, Document
+from rolecall.core.model import Choices, Cluster, Document, Phase, Unit
 from rolecall.core.products import PRODUCTS
-from rolecall.testing import a_cluster, a_group, a_report, observed, settings_of
+from rolecall.testing import a_cluster, a_group, a_report, a_unit, observed, settings_of
 
-LOKI = PRODUCTS["loki"]
+LOKI, MIMIR = PRODUCTS["loki"], PRODUCTS["mimir"]
 LINE = LOKI.lines[0]
 SOLO = a_group("solo", ("all",))
 ROLES = tuple(a_group(name, (name,)) for name in ("write", "read", "backend"))
@@ -62,6 +63,50 @@ def test_roles_that_nobody_is_to_run_keep_nobody():
     )
 
     assert rollout.plan(situation).held == ("solo/0",)
+
+
+def become(group: str, role: str, other: str) -> Unit:
+    """Build a unit that hands over what it holds in one role, to get another."""
+    return a_unit(LINE, f"{group}/0", (role,), leaving=True, becomes=(other,))
+
+
+def test_what_units_get_that_go_for_other_roles_nobody_waits_for():
+    """One process that is to be a reader is the only one that reads, and two that swap roles both go."""
+    rest = [unit for unit in going().units if unit.id in {"write/0", "backend/0"}]
+    reader = a_unit(LINE, "read/0", ("read",))
+    swap = [become("a", "write", "backend"), become("b", "backend", "write"), reader]
+
+    for units, held in (((become("solo", "all", "read"), *rest), "solo/0"), (swap, "a/0")):
+        cluster = Cluster(groups=ROLES, units=tuple(units))
+        assert planned(cluster, tuple(unit.id for unit in units)).held == (held,)
+
+
+def with_one_more(**changes: object) -> coordinator.Observed:
+    """Return what is seen of a whole cluster and one more unit."""
+    seen = observed(LOKI, (*ROLES, SOLO))
+    more = coordinator.Member(group="solo", report=a_report("solo/0", ("all",), **changes))
+    return replace(seen, members={**seen.members, "solo/0": more})
+
+
+@pytest.mark.parametrize(("becomes", "waited"), [((), False), (("read",), True)])
+def test_who_has_handed_over_for_other_roles_is_waited_for(becomes: tuple[str, ...], waited: bool):
+    """It is on its way back, and nobody else goes meanwhile; one that has gone is missed by nobody."""
+    drained = with_one_more(leaving=True, phase=Phase.DRAINED, ready=False, becomes=becomes)
+    drained = replace(drained, published=published(LOKI, drained))
+
+    assert ("solo/0" in coordinator.decide(LOKI, drained).rollout.remaining) is waited
+
+
+def test_the_config_is_for_the_roles_to_come():
+    """It is not changed once more when a unit has got the roles that it was to get."""
+    needed = (a_group(role.name, (role.name,)) for role in MIMIR.line("2.17").roles if role.required)
+    optional = a_group("solo", ("query-scheduler",))
+    seen = observed(MIMIR, (*needed, optional), raw={"line": "2.17"})
+    report = a_report("solo/0", ("ingester",), leaving=True, becomes=optional.roles)
+    old = coordinator.Member(group="solo", report=report)
+    hands_over = replace(seen, members={**seen.members, "solo/0": old})
+
+    assert published(MIMIR, hands_over).config == published(MIMIR, seen).config
 
 
 def seeds(cluster: Cluster, *old: str) -> tuple[str, ...]:

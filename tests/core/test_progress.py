@@ -88,10 +88,11 @@ def test_nothing_is_said_of_a_rollout_that_is_done(paused: bool):
 
 
 def test_what_a_unit_that_is_to_go_waits_for():
-    """Nothing is said of one that hands over nothing."""
+    """Nothing is said of one that hands over nothing; one that hands over for other roles isn't forced to."""
     units = (
         a_unit(LINE, "a/0", ["ingester"], handover="5 series are left"),
         a_unit(LINE, "a/1", ["ingester"], leaving=True),
+        a_unit(LINE, "a/2", ["write"], handover="2 series are left", becomes=("querier", "ruler")),
     )
     assert progress.of_drains(units) == (
         Problem(
@@ -100,5 +101,12 @@ def test_what_a_unit_that_is_to_go_waits_for():
             remedy="wait; forced to go, it takes along what only it holds",
             severity=Severity.WAITING,
             facts=(("unit", "a/0"),),
+        ),
+        Problem(
+            code="draining",
+            text="cannot let a/2 be querier, ruler yet: 2 series are left",
+            remedy="wait, or let it be write again",
+            severity=Severity.WAITING,
+            facts=(("unit", "a/2"),),
         ),
     )

@@ -71,6 +71,8 @@ class ClusterWorld(StillWorld):
     """Units that the administrator has asked to hand over ahead of their removal."""
     waited: set[str] = field(default_factory=set[str])
     """Units that waited, in a hook, for the gateways to leave them out."""
+    handed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Unit to each call that has its process hand over what it holds."""
     now_s: float = 1000.0
     rings: FakeRings = field(init=False)
     planted: set[str] = field(default_factory=set[str])
@@ -364,7 +366,12 @@ class FakeNet:
         if unit.name in self.world.texts:
             return self._gateway(unit, url, method, request)
         process = self.world.processes.get(unit.name)
-        return self._worker(process, url, method, request) if process else Answer(0, "refused")
+        if process is None:
+            return Answer(0, "refused")
+        if (method, path := url.partition(urlsplit(url).netloc)[2]) in self._verbs():
+            self.world.handed.append((unit.name, path))
+            return Answer(204, "")
+        return self._worker(process, url, method, request)
 
     def _worker(self, process: Process, url: str, method: str, request: Request | None) -> Answer:
         parts = urlsplit(url)
@@ -376,8 +383,6 @@ class FakeNet:
             return Answer(404, "no such page")
         if parts.path in self.world.rings.pages:
             return self.world.rings.answer(parts.path, method, request, self.world.judge_forgotten)
-        if (method, url.partition(parts.netloc)[2]) in self._verbs():
-            return Answer(204, "")
         raise AssertionError(f"a charm asked {method} {url}, which nobody here knows")
 
     def _gateway(self, unit: Unit, url: str, method: str, request: Request | None) -> Answer:

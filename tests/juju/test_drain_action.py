@@ -1,4 +1,4 @@
-"""A unit hands over ahead of its removal when it is asked to, and takes that back (G3, G5, G6)."""
+"""A unit hands over ahead of its removal, or of its other roles, and takes that back (G3, G5, G6)."""
 
 from __future__ import annotations
 
@@ -89,6 +89,26 @@ def test_a_drain_is_taken_back_wherever_it_is(product: Product, steps: int):
     assert "write-2" in made.world.told(LEADER)["units"]
     assert made.shared().hold.units == ()
     assert not list(made.juju.unit("write/2").files(product.name).rglob("handover.json"))
+    assert made.world.violations == []
+
+
+@pytest.mark.parametrize("product", [LOKI, MIMIR], ids=lambda product: product.name)
+def test_a_unit_hands_over_before_it_gets_roles_that_keep_nothing(product: Product):
+    """It goes on with the roles that it had until then; nobody else restarts."""
+    groups = (("write", ("write",), 1), ("more", ("write",), 1), ("rest", ("read", "backend"), 1))
+    made = deploy(product, groups)
+    made.settle()
+    before = dict(made.world.births)
+
+    made.juju.config("more", {"role-write": False, "role-read": True})
+    made.settle()
+
+    (drain,) = product.drains
+    assert made.world.handed[: len(drain.ask)] == [("more/0", verb.path) for verb in drain.ask]
+    assert made.world.processes["more/0"].roles == ("read",)
+    assert made.juju.unit("more/0").status == "active: read ready"
+    assert "more-0" in made.world.told(LEADER)["units"]
+    assert {**made.world.births, "more/0": 1} == before
     assert made.world.violations == []
 
 

@@ -37,7 +37,8 @@ def base(
     """
     old = observed.published
     # What is to go counts no more: those that come in its place would have to restart once it has gone.
-    written = {unit.report.roles for unit in cluster.units if not unit.report.leaving}
+    reports = [unit.report for unit in cluster.units]
+    written = {one.becomes or one.roles for one in reports if one.becomes or not one.leaving}
     present = {role for names in written for role in line.expand(names)}
     missing = line.missing(present)
     if not sound or observed.store is None or (old is None and (missing or not whole)):

@@ -198,8 +198,12 @@ def _as_it_holds(observed: Observed, memory: undo.Memory) -> Observed:
 
 
 def _handed_over(unit: Unit) -> bool:
-    """Whether a unit that is to go has nothing left; one whose pod moves ends likewise, and comes back."""
-    return unit.report.leaving and unit.report.phase is Phase.DRAINED
+    """Whether a unit that is to go has nothing left; one whose pod moves ends likewise, and comes back.
+
+    One that has handed over for other roles comes back with these, and is waited for.
+    """
+    report = unit.report
+    return report.leaving and not report.becomes and report.phase is Phase.DRAINED
 
 
 def _blocked(problems: Iterable[Problem]) -> bool:

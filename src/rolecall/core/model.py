@@ -164,7 +164,9 @@ class Report(Struct, frozen=True, kw_only=True):
     """The document whose leave for this unit the report was made with; older than its leave means: not yet
     known."""
     leaving: bool = False
-    """The administrator has asked for this unit to go."""
+    """The unit is to go, because the administrator has asked for that, or to get roles that keep less."""
+    becomes: tuple[str, ...] = ()
+    """Roles as written that such a unit gets once it has handed over; empty: it goes."""
     handover: str = ""
     """What a unit that is to go still has to hand over, or waits for, in one line."""
     release: str = ""

@@ -88,14 +88,18 @@ def _halt(unit: Unit, changed: tuple[str, ...], others: int) -> Problem:
 
 def of_drains(units: Iterable[Unit]) -> tuple[Problem, ...]:
     """Say of each unit that is to go what it still has to hand over, or what it waits for."""
-    return tuple(
-        Problem(
-            code="draining",
-            text=f"cannot let {unit.id} go yet: {unit.report.handover}",
-            remedy="wait; forced to go, it takes along what only it holds",
-            severity=Severity.WAITING,
-            facts=(("unit", unit.id),),
-        )
-        for unit in units
-        if unit.report.handover
+    return tuple(_draining(unit) for unit in units if unit.report.handover)
+
+
+def _draining(unit: Unit) -> Problem:
+    text, remedy = f"cannot let {unit.id} go yet", "wait; forced to go, it takes along what only it holds"
+    if unit.report.becomes:
+        text = f"cannot let {unit.id} be {', '.join(unit.report.becomes)} yet"
+        remedy = f"wait, or let it be {', '.join(unit.report.roles)} again"
+    return Problem(
+        code="draining",
+        text=f"{text}: {unit.report.handover}",
+        remedy=remedy,
+        severity=Severity.WAITING,
+        facts=(("unit", unit.id),),
     )

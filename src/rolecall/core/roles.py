@@ -130,6 +130,16 @@ class Line(Struct, frozen=True, kw_only=True):
         targets = (t for name in roles for t in self.role(name).upstream)
         return tuple(dict.fromkeys(targets))
 
+    def run_by(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """Return the roles that a process with these `-target` values may run, in the line's order."""
+        given = set(targets)
+        sets = [
+            *(((role.name,), role.upstream) for role in self.roles),
+            *((meta.roles, (meta.target,)) for meta in self.meta_roles),
+            *((joint.roles, joint.targets) for joint in self.joints),
+        ]
+        return self.expand(name for names, needed in sets if given.issuperset(needed) for name in names)
+
     def unread(self, names: Iterable[str]) -> tuple[str, ...]:
         """List the dotted config keys that a worker with these roles and meta-roles doesn't follow."""
         meta = self._whole(tuple(names))

@@ -11,7 +11,8 @@ The rules, in the words of the guarantees:
    first unit cannot become ready with reaches no second one (G4). Units go together only into a
    digest that some ready unit already runs.
    A unit that is to go stays until a gateway sends to others for all that somebody is to run of its roles:
-   those in its place may not even have said yet that they are there.
+   those in its place may not even have said yet that they are there. What units get that go for other roles,
+   nobody waits for: two of them could wait for each other.
 3. A unit is held back from the gateway, and every gateway has confirmed it, before its leave (G5). It
    stays held until its leave is fulfilled, or the unit has said that it knows the leave was withdrawn.
 4. A unit that isn't ready needs no leave: a fix must be able to reach a broken cluster.
@@ -133,7 +134,8 @@ def _replaced(now: Situation, waiting: list[Unit]) -> list[Unit]:
     """Leave out the units that are to go and that nobody has taken the place of yet; all units are ready."""
     staying = (unit for unit in now.units if not unit.report.leaving and unit.id in now.serving)
     taken = {role for unit in staying for role in unit.roles}
-    open_ones = now.deployed - taken
+    brought = {role for unit in now.units for role in now.line.expand(unit.report.becomes)}
+    open_ones = now.deployed - taken - brought
     return [unit for unit in waiting if not unit.report.leaving or open_ones.isdisjoint(unit.roles)]
 
 

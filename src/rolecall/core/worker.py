@@ -61,7 +61,10 @@ class Observed(Struct, frozen=True, kw_only=True):
     name: str
     roles: tuple[str, ...]
     paths: Paths
+    becomes: tuple[str, ...] = ()
+    """The roles that it gets once it has handed over, as `becoming` says."""
     leaving: bool = False
+    """Whether it is to go, or is to hand over for other roles."""
     dismissed: bool = False
     """Whether the host takes the unit away now, whatever the coordinator has said."""
     release: str = ""
@@ -263,6 +266,7 @@ def _report(observed: Observed, running: str, problem: str = "") -> Report:
         cause="" if process.ready else process.cause,
         revision=_answered(observed),
         leaving=observed.leaving,
+        becomes=observed.becomes,
         release=versions.newest((observed.had, observed.release)),
     )
 

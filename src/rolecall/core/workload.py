@@ -53,6 +53,13 @@ def spec(product: Product, line: Line, observed: Observed, document: Document) -
     )
 
 
+def targets(product: Product, spec: ProcessSpec) -> tuple[str, ...]:
+    """Return the `-target` values that a process was started with."""
+    flags = [one.removesuffix("{targets}") for one in product.arguments if one.endswith("{targets}")]
+    given = (one.removeprefix(flag) for flag in flags for one in spec.command if one.startswith(flag))
+    return tuple(target for one in given for target in one.split(","))
+
+
 def for_reads(spec: ProcessSpec, way: Drain) -> ProcessSpec:
     """Return how a process goes on for readers only; it is told from what it was by its identity."""
     if reads_only(spec, way):

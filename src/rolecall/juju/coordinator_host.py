@@ -217,7 +217,8 @@ class CoordinatorHost(Struct, kw_only=True):
 
     def _groups(self, members: Mapping[str, coordinator.Member]) -> tuple[Group, ...]:
         """List the worker applications that run something; their units say which roles."""
-        roles = {one.group: one.report.roles for one in reversed(tuple(members.values()))}
+        reports = reversed(tuple((one.group, one.report) for one in members.values()))
+        roles = {group: report.becomes or report.roles for group, report in reports}
         return tuple(
             Group(name=relation.app.name, roles=roles[relation.app.name], units=len(relation.units))
             for relation in self.workers

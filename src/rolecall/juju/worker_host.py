@@ -9,11 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from ops import pebble
 
-from rolecall.core import changes, crashes, drain, loglines, rings, wire, worker
+from rolecall.core import becoming, changes, crashes, loglines, rings, wire, worker
 from rolecall.core.bags import Bags
+from rolecall.core.becoming import Part
 from rolecall.core.binary import version_of
 from rolecall.core.charm import Charm
-from rolecall.core.handover import Handover, Sight
+from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.model import Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
@@ -88,13 +89,24 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         process = self._process()
         last = self._reported()
         had = last.release if last else ""
+        part = becoming.part_of(
+            self.product,
+            self.document,
+            written=self.me.roles,
+            spec=process.spec,
+            last=last,
+            leaving=self.leaving or self.dismissed,
+        )
+        drains = self._drains(last, part)
+        farewell = self._farewell(part.drain)
         return worker.Observed(
             unit=self.me.unit,
             address=self.me.address,
             name=self.me.name,
-            roles=self.me.roles,
+            roles=part.roles,
+            becomes=part.becomes,
             paths=self.paths,
-            leaving=self.leaving,
+            leaving=self.leaving or bool(part.becomes),
             dismissed=self.dismissed,
             document=self.document,
             release=had if process.spec is not None else self._release(),
@@ -102,9 +114,9 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             credentials=self.credentials,
             keyless=bool(self.document and self.document.secret and self.credentials is None),
             process=process,
-            sight=self._sight(process),
-            handover=self._farewell().handover() if self._drains else Handover(),
-            config=(containers.read_text(self.container, self.paths.config) or "") if self._drains else "",
+            sight=farewell.sight(runs=process.running) if drains else Sight(now_s=0.0, forced=self.dismissed),
+            handover=farewell.handover() if drains else Handover(),
+            config=(containers.read_text(self.container, self.paths.config) or "") if drains else "",
         )
 
     def _release(self) -> str:
@@ -113,27 +125,21 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             return ""
         return release_of(self.product, self.charm, self.container)
 
-    @property
-    def _drains(self) -> bool:
+    def _drains(self, last: Report | None, part: Part) -> bool:
         """Whether the unit can be looked at, and is to hand over or has yet to take that back."""
         if not self.service.reachable:
             return False
         if self.dismissed:
             return self.hands_over
-        last = self._reported()
-        return self.leaving or (last is not None and last.phase in {Phase.DRAINING, Phase.DRAINED})
+        if self.leaving or part.becomes:
+            return True
+        return last is not None and last.phase in {Phase.DRAINING, Phase.DRAINED}
 
-    def _sight(self, process: worker.Process) -> Sight:
-        if self._drains:
-            return self._farewell().sight(runs=process.running)
-        return Sight(now_s=0.0, forced=self.dismissed)
-
-    def _farewell(self) -> Farewell:
-        line = self.product.line(self.document.line if self.document else "")
+    def _farewell(self, way: Drain | None = None) -> Farewell:
         return Farewell(
             container=self.container,
             net=self.net,
-            drain=drain.of(self.product.drains, line.expand(self.me.roles)),
+            drain=way,
             base=self.base,
             data=self.paths.data,
             path=f"{FOLDER}/handover.json",

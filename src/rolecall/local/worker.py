@@ -11,8 +11,8 @@ import msgspec
 from msgspec import structs
 
 from rolecall import packets
-from rolecall.core import changes, drain, rings, wire, worker, workload
-from rolecall.core.handover import CALL_S, Handover, Sight
+from rolecall.core import becoming, changes, drain, rings, wire, worker, workload
+from rolecall.core.handover import CALL_S, Drain, Handover, Sight
 from rolecall.core.model import Credentials, Document, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer, Verb
@@ -91,22 +91,33 @@ class WorkerHost:
         place = self.place
         kept = farewell.handover_of(self.home, place.unit)
         last = decoded_report(self.home, place.unit)
+        process = self._process()
+        part = becoming.part_of(
+            self.product,
+            self.world.document,
+            written=place.roles,
+            spec=process.spec,
+            last=last,
+            leaving=place.leaving,
+        )
+        leaving = place.leaving or bool(part.becomes)
         paths = paths_of(self.home, place.unit, self.binary, self.build.mark)
         return worker.Observed(
             unit=place.unit,
             address=place.address,
             name=place.address,
-            roles=place.roles,
+            roles=part.roles,
+            becomes=part.becomes,
             paths=paths,
-            leaving=place.leaving,
+            leaving=leaving,
             release=self.build.release,
             had=last.release if last else "",
             document=self.world.document,
             credentials=self.world.credentials,
-            process=self._process(),
-            sight=self._sight(kept),
+            process=process,
+            sight=self._sight(part.drain, kept) if leaving else Sight(now_s=time.time()),
             handover=kept,
-            config=(disk.read_text(Path(paths.config)) or "") if place.leaving or kept != Handover() else "",
+            config=(disk.read_text(Path(paths.config)) or "") if leaving or kept != Handover() else "",
         )
 
     @property
@@ -117,16 +128,13 @@ class WorkerHost:
     def _call(self, verb: Verb) -> Answer:
         return self.asker.ask(self._base + verb.path, method=verb.method, timeout_s=CALL_S)
 
-    def _sight(self, kept: Handover) -> Sight:
+    def _sight(self, way: Drain | None, kept: Handover) -> Sight:
         unit = self.place.unit
-        if not self.place.leaving:
-            return Sight(now_s=time.time())
-        line = self.product.line(self.world.document.line if self.world.document else "")
         vantage = farewell.Vantage(
             home=self.home,
             asker=self.asker,
             base=self._base,
-            drain=drain.of(self.product.drains, line.expand(self.place.roles)),
+            drain=way,
             store=self.store,
         )
         return vantage.sight(unit, kept, runs=unit in self.world.running or unit in self.world.busy)

@@ -44,10 +44,12 @@ def work(world: World, machine: Machine, action: changes.Action) -> None:
             machine.files[file.path] = file.content
         case changes.StartProcess(spec):
             assert machine.spec is None or machine.state == DEAD
+            judging.start(world, machine)
             machine.start(spec, world.now_s)
         case changes.RestartProcess(spec):
             judging.restart(world, machine, spec)
             _hand_over(world, machine)
+            judging.start(world, machine)
             machine.start(spec, world.now_s)
         case changes.StopProcess():
             judging.stop(world, machine)

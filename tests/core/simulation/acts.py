@@ -48,6 +48,8 @@ class Acts:
             self.stay,
             self.force,
             self.change_roles,
+            self.swap_roles,
+            self.swap_roles,
             self.change_leader,
             self.vanish,
             self.crash,
@@ -130,19 +132,33 @@ class Acts:
         return f"force {unit}"
 
     def change_roles(self) -> str:
-        """Give a group other roles, such that none is missing and what it keeps it goes on keeping."""
+        """Give a group other roles, such that none is missing."""
         world, line = self.world, self.world.line
         name = self.random.choice(sorted(world.groups))
         most = 1 if line.combine is Combine.ONE else len(line.names)
         roles = tuple(sorted(self.random.sample(line.names, self.random.randint(1, most))))
         others = {role for group in world.groups.values() if group.name != name for role in group.roles}
-        drains = [
-            drain.of(world.product.drains, line.expand(one)) for one in (roles, world.groups[name].roles)
-        ]
-        if line.missing(line.expand({*roles, *others})) or drains[0] is not drains[1]:
+        if line.missing(line.expand({*roles, *others})):
             return "nothing"
         world.reassign(name, roles)
         return f"roles of {name}: {', '.join(roles)}"
+
+    def swap_roles(self) -> str:
+        """Give a group that keeps data the roles of one that keeps none, and the other way round."""
+        world = self.world
+        drains = {
+            name: drain.of(world.product.drains, world.line.expand(group.roles))
+            for name, group in sorted(world.groups.items())
+        }
+        keeping = [name for name, way in drains.items() if way]
+        others = [name for name, way in drains.items() if not way]
+        if not keeping or not others:
+            return "nothing"
+        one, other = self.random.choice(keeping), self.random.choice(others)
+        roles = world.groups[one].roles, world.groups[other].roles
+        world.reassign(one, roles[1])
+        world.reassign(other, roles[0])
+        return f"roles of {one} and {other} are swapped"
 
     def change_leader(self) -> str:
         """Let another coordinator lead."""

@@ -146,7 +146,7 @@ class Fate:
             done
             or bool(world.ghosts())
             or before != self._look()
-            or not all(machine.ready and not machine.leaving for machine in world.machines.values())
+            or not all(machine.ready and not machine.going for machine in world.machines.values())
         )
 
     def _look(self) -> tuple[object, ...]:

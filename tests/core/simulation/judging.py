@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rolecall.core import drain
 from rolecall.core.model import Phase, ProcessSpec
 from simulation.parts import READABLE_S, Machine
 
@@ -27,6 +28,12 @@ def restart(world: World, machine: Machine, spec: ProcessSpec) -> None:
         assert len(reached) == 1, f"G4: a config that the first unit fell over reached {sorted(reached)}"
 
 
+def start(world: World, machine: Machine) -> None:
+    """Judge the roles that a process is to be started with: with them it hands over what the unit holds."""
+    if drain.of(world.product.drains, machine.expanded) is not machine.drain:
+        release(world, machine)
+
+
 def stop(world: World, machine: Machine) -> None:
     """Judge that a process is asked to stop: nothing is said of one that isn't ready."""
     if not machine.ready or machine.reads_only:
@@ -42,7 +49,7 @@ def stop(world: World, machine: Machine) -> None:
 
 
 def release(world: World, machine: Machine) -> None:
-    """Judge that a unit goes for good; one that is forced to may take along what it holds."""
+    """Judge that a unit goes, or gets roles that keep nothing; one that is forced to may lose data."""
     if machine.forced:
         return
     assert not machine.holds, f"G6: {machine.unit} goes, and alone holds {sorted(machine.holds)}"
@@ -79,4 +86,5 @@ def sharing_a_ring(world: World, machine: Machine) -> Iterator[Machine]:
 
 
 def _handed_over(machine: Machine) -> bool:
-    return machine.report is not None and machine.report.phase is Phase.DRAINED
+    report = machine.report
+    return report is not None and report.phase is Phase.DRAINED and not report.becomes

@@ -8,7 +8,8 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from rolecall.core import identity, worker
+from rolecall.core import becoming, drain, identity, worker
+from rolecall.core.becoming import Part
 from rolecall.core.handover import Disk, Drain, Handover, Sight
 from rolecall.core.model import Document, ProcessSpec, Report
 from rolecall.core.product import Blueprint, Product
@@ -84,8 +85,9 @@ class Machine:
 
     unit: str
     group: str
-    expanded: tuple[str, ...]
+    product: Product
     seen: worker.Observed
+    """What it sees of itself whatever happens, and the roles as they are written for it."""
     paths: worker.Paths
     leaving: bool = False
     forced: bool = False
@@ -97,10 +99,9 @@ class Machine:
     read: str = ""
     """The config that its process read when it started."""
     ran: tuple[str, ...] = ()
-    """The roles that its process was started with."""
+    """The roles that its process was last started with."""
     report: Report | None = None
     handover: Handover = field(default_factory=Handover)
-    drain: Drain | None = None
     born_s: float = 0.0
     quiet: bool = False
     """Whether it takes no writes."""
@@ -115,6 +116,33 @@ class Machine:
     decided: tuple[worker.Observed, worker.Desired] | None = None
 
     @property
+    def part(self) -> Part:
+        """Return the roles that it has now."""
+        return becoming.part_of(
+            self.product,
+            self.document,
+            written=self.seen.roles,
+            spec=self.spec,
+            last=self.report,
+            leaving=self.leaving,
+        )
+
+    @property
+    def going(self) -> bool:
+        """Whether it is to go, or to hand over for other roles."""
+        return self.leaving or bool(self.part.becomes)
+
+    @property
+    def expanded(self) -> tuple[str, ...]:
+        """The roles with which its process would be started now."""
+        return self.product.lines[0].expand(self.part.roles)
+
+    @property
+    def drain(self) -> Drain | None:
+        """How what its process holds is handed over."""
+        return drain.of(self.product.drains, self.ran)
+
+    @property
     def ready(self) -> bool:
         """Whether the process would answer ready."""
         return self.spec is not None and self.state == READY
@@ -126,20 +154,22 @@ class Machine:
 
     def observe(self, now_s: float) -> worker.Observed:
         """Return all that the worker's decision depends on."""
-        process = self.process()
+        part = self.part
         return replace(
             self.seen,
+            roles=part.roles,
+            becomes=part.becomes,
             paths=self.paths,
-            leaving=self.leaving,
+            leaving=self.going,
             document=self.document,
-            process=process,
+            process=self.process(),
             sight=self._sight(now_s),
             handover=self.handover,
         )
 
     def _sight(self, now_s: float) -> Sight:
         """Return what the host sees of a drain: it looks at nothing where nobody goes or was asked to."""
-        if not self.leaving and self.handover == Handover():
+        if not self.going and self.handover == Handover():
             return Sight(now_s=0.0)
         process = self.process()
         lines = (f"process_start_time_seconds {self.born_s}", f"held {len(self.holds)}")

@@ -88,6 +88,33 @@ def test_a_scale_in_goes_on_wherever_its_hosts_were_ended(product: str):
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
+def test_g6_roles_that_keep_data_are_swapped_for_such_that_keep_none(product: str):
+    """Each unit hands over before it gets its new roles, wherever its hosts were ended."""
+    one = PRODUCTS[product]
+    begun = World(lean(one), tuple(a_group(*rest) for rest in one.minimal), gateways=1)
+    begun.settle()
+    keeper = next(machine for machine in begun.machines.values() if machine.drain)
+    free = next(machine.group for machine in begun.machines.values() if not machine.drain)
+    held = sorted(keeper.holds)
+    roles = begun.groups[keeper.group].roles, begun.groups[free].roles
+    begun.reassign(keeper.group, roles[1])
+    begun.reassign(free, roles[0])
+    actions, whole = 0, False
+    while not whole:
+        actions += 1
+        world = deepcopy(begun)
+        world.patience = actions
+        world.settle()
+        whole = bool(world.patience)
+        world.patience = None
+        world.settle()
+        assert held
+        assert world.stored.keys() >= {*held}
+        for machine in world.machines.values():
+            assert machine.ran == world.line.expand(world.groups[machine.group].roles)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
 def test_g7_a_unit_that_has_said_nothing_is_not_forgotten(product: str):
     """It got into the ring, then its host ended and it was asked to go: it may still come back."""
     one = PRODUCTS[product]

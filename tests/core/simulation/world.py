@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from rolecall.core import changes, coordinator, drain, forget, undo
+from rolecall.core import changes, coordinator, forget, undo
 from rolecall.core.model import Document, Group, Phase, Problem, Report
 from rolecall.core.product import Product
 from rolecall.testing import DEPLOYMENT, a_worker, observed, settings_of, the_front
@@ -87,10 +87,9 @@ class World:
         self.machines[unit] = Machine(
             unit=unit,
             group=group,
-            expanded=self.line.expand(roles),
+            product=self.product,
             seen=seen,
             paths=seen.paths,
-            drain=drain.of(self.product.drains, self.line.expand(roles)),
         )
         self._count(group)
         return unit
@@ -111,7 +110,6 @@ class World:
         for machine in self.machines.values():
             if machine.group == group:
                 machine.seen = replace(machine.seen, roles=roles)
-                machine.expanded = self.line.expand(roles)
 
     def change_leader(self) -> None:
         """Let another coordinator lead: it knows what is published, and nothing that the last one tried."""
@@ -248,7 +246,7 @@ class World:
 
     def _pages(self) -> tuple[forget.Page, ...]:
         """Look at the ring as hosts do: once every unit that stays has said that it is ready."""
-        staying = [machine.unit for machine in self.machines.values() if not machine.leaving]
+        staying = [machine.unit for machine in self.machines.values() if not machine.going]
         if not all(unit in self.seen and self.seen[unit].ready for unit in staying):
             return ()
         members = {
@@ -327,7 +325,7 @@ class World:
             watch()
             self.pass_time(5)
             done.extend(now)
-            rests = not now and not any(machine.leaving for machine in self.machines.values())
+            rests = not now and not any(machine.going for machine in self.machines.values())
             if rests or self.patience == 0:
                 return done
         raise AssertionError(f"no rest: {done[-5:]}")
