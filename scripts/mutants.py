@@ -34,8 +34,11 @@ _CORE = _ROOT / "src" / "rolecall" / "core"
 _EXPLAINED = _ROOT / "tests" / "core" / "mutants.yaml"
 _HISTORIES = "tests/core/simulation/test_simulation.py"
 _CASES = "tests/core/test_cases.py"
+_CHARMS = "tests/juju/test_drain_action.py"
 _TESTS: Mapping[str, tuple[str, ...]] = {
+    "drain": ("tests/core/test_drain_steps.py", "tests/core/test_drain.py", _HISTORIES),
     "forget": ("tests/core/test_forget.py", _HISTORIES),
+    "handover": ("tests/core/test_drain_steps.py", "tests/core/test_drain.py", _HISTORIES, _CHARMS),
     "progress": ("tests/core/test_progress.py", "tests/core/test_undo.py", _CASES),
     "rollout": (
         "tests/core/test_rollout.py",

@@ -210,12 +210,15 @@ def test_one_that_hands_over_at_its_end_goes_on_for_readers():
     assert (step.course, step.ask, step.dated_s) == (Course.GO_ON, (), 101)
     assert step.entry is not None
     assert (step.entry.member, step.entry.tokens) == ("w", (21,))
+    assert step.handover.asked_s == 0
     kept = step.then
 
     step = advance(QUIET, in_ring(102), kept)
     assert (step.course, step.entry) == (Course.GO_ON, None)
+    assert step.waits == "the others hear that it takes no more writes"
     step = advance(QUIET, in_ring(103), step.handover)
     assert (step.course, step.dated_s, step.then) == (Course.READS_ONLY, 123, step.handover)
+    assert step.waits == "its process ends, and comes back for readers only"
     assert step.entry is not None
     assert step.entry.tokens == (21,)
     kept = step.handover
@@ -271,6 +274,16 @@ def test_where_the_ring_cannot_be_seen_nothing_is_said_in_it():
     assert (step.entry, step.handover.asked_s) == (None, 100)
     step = advance(QUIET, alive(101), step.handover)
     assert (step.course, step.entry) == (Course.READS_ONLY, None)
+
+
+def test_one_that_does_not_say_when_it_began_comes_back_for_readers_once_it_does():
+    """Until then nothing tells the process that came back from the one that was to end."""
+    drain = replace(QUIET, ring="")
+    step = advance(drain, Sight(now_s=100, alive=True, ready=True), Handover())
+    assert (step.course, step.handover) == (Course.READS_ONLY, Handover(asked_s=100))
+    back = replace(alive(102, born=1), reads_only=True)
+    assert advance(drain, replace(back, metrics=""), step.handover).handover == step.handover
+    assert advance(drain, back, step.handover).handover.ended_s == 102
 
 
 def test_tokens_are_given_back():

@@ -142,8 +142,10 @@ def test_what_has_been_handed_over_is_found_before_the_process_ends():
 
 
 def test_a_process_that_came_back_has_not_ended():
-    kept = replace(ASKED, empty_s=110, ended_s=120)
-    assert advance(KEEPS, alive(130), kept).handover == replace(kept, ended_s=0)
+    """What was seen of its end, or of its being there for readers only, holds no longer."""
+    kept = replace(ASKED, empty_s=110)
+    ended = replace(kept, ended_s=120, started_s=50, found=("index/1.gz",))
+    assert advance(KEEPS, alive(130), ended).handover == kept
 
 
 def test_one_that_is_not_ready_is_left_in_peace():
@@ -195,6 +197,20 @@ def test_all_that_one_has_counts_unless_it_was_asked_and_held_nothing(kept: Hand
 def test_one_that_never_held_anything_waits_for_nobody():
     kept = Handover(ended_s=100)
     assert advance(KEEPS, Sight(now_s=100), Handover()) == Step(course=Course.DONE, handover=kept)
+
+
+def test_one_that_has_to_be_found_by_nobody_goes_at_once():
+    drain = Drain(roles=("ingester",))
+    ending = Step(course=Course.END, handover=Handover(asked_s=100), waits="it hands over at its end")
+    assert advance(drain, alive(100), Handover()) == ending
+    assert advance(drain, Sight(now_s=100), ending.handover).course is Course.DONE
+
+
+def test_what_was_not_looked_at_is_not_there():
+    """Neither a process, nor anything that it says."""
+    nothing = Sight(now_s=1, alive=False, ready=False, unit="", ring="", metrics="", absent=(), blind="")
+    assert Sight(now_s=1) == nothing
+    assert Drain(roles=()).folder == ""
 
 
 def test_what_cannot_be_seen_keeps_the_unit():

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from enum import StrEnum
+from enum import Enum, auto
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -50,14 +50,15 @@ _BACK_S = 120.0
 """When it is given up that such a process comes back; what it had is handed over even so."""
 
 
-class Course(StrEnum):
+class Course(Enum):
     """What is to become of the process."""
 
-    GO_ON = "go on"
-    START = "start"
-    READS_ONLY = "end, and come back for readers only"
-    END = "end"
-    DONE = "done"
+    GO_ON = auto()
+    START = auto()
+    READS_ONLY = auto()
+    """It is to end, and to come back for readers only."""
+    END = auto()
+    DONE = auto()
     """It has ended, and nobody needs the unit any more."""
 
 
@@ -280,8 +281,8 @@ def _ended(drain: Drain, seen: Sight, kept: Handover) -> Step:
 
 def _brought_back(left: tuple[str, ...], kept: Handover) -> Step:
     """Have a process start again that has left something behind; all begins anew."""
-    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-    first = next(iter(left), "")
+    first, *others = left
+    more = f" and {len(others)} more" if others else ""
     return Step(
         course=Course.START,
         handover=Handover(entry=kept.entry),
