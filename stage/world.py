@@ -257,13 +257,21 @@ class Model:
         return [relation for _, relation in sorted(self.relations.items()) if relation.side(app)]
 
     def members(self, relation: Relation, unit: Unit) -> dict[str, int]:
-        """Return the units that `unit` meets over a relation, with the versions of their databags."""
+        """Return the units that `unit` meets over a relation, with the versions of their databags.
+
+        One that begins to go departs for all others at once, though it stays in scope until its own
+        relation-broken. Source: state/cleanup.go, cleanupDyingUnit, which calls PrepareLeaveScope.
+        """
         far = relation.far(unit.app).app
         return {
             name: relation.unit_bags[name].version
             for name in sorted(relation.in_scope, key=unit_key)
-            if name != unit.name and name.partition("/")[0] == far
+            if name != unit.name and name.partition("/")[0] == far and self._stays(name)
         }
+
+    def _stays(self, name: str) -> bool:
+        unit = self.unit(name)
+        return unit is not None and unit.life == "alive"
 
 
 def unit_key(name: str) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jubilant
 import pytest
+from patience import until
 from stage_site import TOY, Site, site
 
 
@@ -202,6 +203,21 @@ def test_a_unit_that_goes_says_goodbye_first(pair: Site) -> None:
     assert names.index("giving-relation-departed") < names.index("giving-relation-broken")
     last = next(entry for entry in pair.seen("beta/0")[theirs:] if entry["hook"].endswith("departed"))
     assert last["environment"]["JUJU_DEPARTING_UNIT"] == "alpha/1"
+
+
+def test_a_unit_that_begins_to_go_departs_from_the_others_at_once(pair: Site) -> None:
+    pair.juju.add_unit("alpha")
+    pair.juju.config("alpha", {"fail-on": "giving-relation-departed"})
+    pair.settle()
+    mine, theirs = len(pair.hooks("alpha/1")), len(pair.hooks("beta/0"))
+    pair.juju.remove_unit("alpha", num_units=1)
+    until(lambda: pair.hooks("beta/0", theirs), 60, "the others to hear that it goes")
+    still = pair.hooks("alpha/1", mine)
+    pair.juju.config("alpha", reset="fail-on")
+    pair.juju.wait(lambda status: "alpha/1" not in status.apps["alpha"].units)
+    assert "giving-relation-broken" not in still
+    pair.settle()
+    assert pair.hooks("beta/0", theirs) == ["taking-relation-departed"]
 
 
 def test_a_removed_relation_breaks_on_both_sides(pair: Site) -> None:
