@@ -404,7 +404,8 @@ class FakeNet:
         if self.unit.name not in self.world.waited:
             return told
         own = self.unit.name.replace("/", "-")
-        return {**told, "units": [name for name in told["units"] if name != own]}
+        units = [name for name in told["units"] if name != own]
+        return {**told, "units": units, "rolling": False}
 
     def _verbs(self) -> set[tuple[str, str]]:
         drains = self.world.product.drains

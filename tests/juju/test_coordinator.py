@@ -99,7 +99,7 @@ def test_a_binary_that_cannot_be_run_refuses_nothing():
     assert told == (
         "waiting: cannot verify the config yet: /usr/bin/loki could not be run: cannot connect to Pebble"
     )
-    assert len(made.world.executed) == ran + 1
+    assert [command[0] for _, command in made.world.executed[ran:]].count("/usr/bin/loki") == 1
     assert (made.shared().document, made.world.births) == (published, births)
 
     made.world.unable = ""

@@ -149,7 +149,9 @@ def decide(product: Product, observed: Observed) -> Decision:
         planned = replace(planned, held=observed.held)
     elif document is not None and base.current and progress.arrived(active.units, wanted, planned):
         memory = undo.learned(memory, observed.settings, document)
-    text, serving = _gateway(product, line, active, observed, planned)
+    # A config that is yet to be judged will have units restart, too.
+    rolling = bool(base.candidate or planned.remaining)
+    text, serving = _gateway(product, line, active, observed, planned, rolling=rolling)
     forgotten = forget.judge(
         observed.pages,
         {**dict.fromkeys(observed.unheard, ()), **{unit.id: unit.roles for unit in cluster.units}},
@@ -292,7 +294,13 @@ def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> d
 
 
 def _gateway(
-    product: Product, line: Line, cluster: Cluster, observed: Observed, planned: rollout.Rollout
+    product: Product,
+    line: Line,
+    cluster: Cluster,
+    observed: Observed,
+    planned: rollout.Rollout,
+    *,
+    rolling: bool,
 ) -> tuple[str, frozenset[str]]:
     """Render the gateway for the units that are ready and not held."""
     made = observed.published.choices if observed.published else Choices()
@@ -316,6 +324,7 @@ def _gateway(
         servers=servers,
         deployed=deployed,
         options=options,
+        rolling=rolling,
     )
     text = nginx.render(value, dialect=observed.front.dialect, paths=observed.front.paths)
     return text, frozenset(unit.id for unit in serving)

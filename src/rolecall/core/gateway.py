@@ -161,6 +161,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     key: str
     tells: bool = False
     """Whether the main endpoint says at `/gateway` which config it follows and which units it sends to."""
+    rolling: bool = False
+    """Whether units have yet to restart or to hand over, which is said there, too."""
     status_port: int = 0
     """Port of the listener for nginx's own counters; 0: none."""
 
@@ -202,11 +204,12 @@ def build(
     servers: Mapping[str, tuple[Server, ...]],
     deployed: frozenset[str],
     options: Options,
+    rolling: bool = False,
 ) -> Gateway:
     """Build the gateway of a cluster.
 
     `servers` maps a role to the units that may get requests now, in any order; `deployed` has every role
-    that some worker runs at all, ready or not.
+    that some worker runs at all, ready or not; `rolling` says that a rollout is under way.
     """
     ready = {role: tuple(sorted(set(units))) for role, units in servers.items() if units}
     plan = _Plan(product, ready, deployed | ready.keys(), options)
@@ -225,6 +228,7 @@ def build(
         certificate=options.certificate,
         key=options.key,
         tells=options.tells,
+        rolling=rolling,
         status_port=options.status_port,
     )
 

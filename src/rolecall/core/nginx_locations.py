@@ -133,5 +133,5 @@ def health(gateway: Gateway) -> Iterable[Node]:
         ready = simple("return", "503", _json(answer))
     yield block("location", "=", "/readyz", body=(ready,))
     if gateway.tells:
-        told = {"config": MARK, "units": list(gateway.units)}
+        told = {"config": MARK, "units": list(gateway.units), "rolling": gateway.rolling}
         yield block("location", "=", "/gateway", body=(simple("return", "200", _json(told)),))

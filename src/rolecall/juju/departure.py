@@ -1,12 +1,13 @@
-"""A worker unit that is to go: it goes on serving until no gateway sends to it."""
+"""A worker unit that is to go: it serves until no gateway sends to it, and no other unit has to restart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rolecall.core.product import Product
 from rolecall.juju import told
 from rolecall.juju.net import Net
+from rolecall.juju.told import Told
 
 _PAUSE_S = 0.3
 
@@ -17,16 +18,30 @@ def await_forgotten(product: Product, net: Net, unit: str, gateways: Iterable[st
     This is part of a drain, the one thing that a hook may take time for. A gateway that doesn't answer
     sends to nobody.
     """
+    return _await(product, net, gateways, limit_s, lambda said: unit not in said.units)
+
+
+def await_rolled(product: Product, net: Net, gateways: Iterable[str], limit_s: float) -> bool:
+    """Wait until no unit that stays has yet to restart; return whether it came about.
+
+    A unit that leaves may change what the others are to run, such as the replication factor. Were one of
+    them away for that while this one ends, what only these two hold could not be read.
+    """
+    return _await(product, net, gateways, limit_s, lambda said: not said.rolling)
+
+
+def _await(
+    product: Product, net: Net, gateways: Iterable[str], limit_s: float, good: Callable[[Told], bool]
+) -> bool:
     waiting, end_s = set(gateways), net.now() + limit_s
     while net.now() < end_s:
-        waiting = {address for address in waiting if unit in _units(product, net, address)}
+        waiting = {address for address in waiting if not good(_said(product, net, address))}
         if not waiting:
             return True
         net.pause(_PAUSE_S)
     return False
 
 
-def _units(product: Product, net: Net, address: str) -> tuple[str, ...]:
+def _said(product: Product, net: Net, address: str) -> Told:
     port = product.listeners[0].number
-    said = told.ask(net, "http", address, port) or told.ask(net, "https", address, port)
-    return said.units if said else ()
+    return told.ask(net, "http", address, port) or told.ask(net, "https", address, port) or Told()

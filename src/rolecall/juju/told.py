@@ -12,6 +12,8 @@ class Told(msgspec.Struct):
 
     config: str = ""
     units: tuple[str, ...] = ()
+    rolling: bool = False
+    """Whether, as far as its coordinator knows, units have yet to restart or to hand over."""
 
 
 def ask(net: Net, scheme: str, address: str, port: int) -> Told | None:

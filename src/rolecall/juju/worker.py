@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import ops
 
 from rolecall import engine
-from rolecall.core import options, wire, worker
+from rolecall.core import drain, options, wire, worker
 from rolecall.core.endpoints import charm_of, worker_endpoints
 from rolecall.core.model import Document, Phase, Problem, Severity, verdict_of
 from rolecall.core.product import Product
@@ -24,6 +24,8 @@ _HAND_OVER_S = 900.0
 _LOOK_S = 2.0
 _FORGET_S = 30.0
 """How long a unit that is to go waits for the gateways to leave it out."""
+_ROLLED_S = 300.0
+"""How long it waits, if it holds data, for those that have to restart because it goes."""
 
 
 class NotHandedOverError(Exception):
@@ -53,12 +55,19 @@ class WorkerCharm(ops.CharmBase):
         if isinstance(event, ops.RelationDepartedEvent):
             # When the whole relation goes, Juju says only that each coordinator does; and one that goes by
             # itself leaves out every worker, too.
-            departure.await_forgotten(
-                self.product, self.net, observed.unit, self._gateways(event, leaves=leaves), _FORGET_S
-            )
+            gateways = self._gateways(event, leaves=leaves)
+            departure.await_forgotten(self.product, self.net, observed.unit, gateways, _FORGET_S)
+            if leaves and self._holds(observed):
+                status.show(self.unit, ops.MaintenanceStatus("leaving: the units that stay restart first"))
+                departure.await_rolled(self.product, self.net, gateways, _ROLLED_S)
         if isinstance(event, ops.PebbleReadyEvent):
             self._tell_version(event.workload)
         status.show(self.unit, self._status(observed, decided))
+
+    def _holds(self, observed: worker.Observed) -> bool:
+        """Whether the unit has something to hand over, as far as its roles tell."""
+        roles = self._line(observed.document).expand(observed.roles)
+        return observed.process.running and drain.of(self.product.drains, roles) is not None
 
     def _tell_version(self, container: ops.Container) -> None:
         """Tell `juju status` which version the image holds; a container is never given another one."""
