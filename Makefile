@@ -31,6 +31,7 @@ test-real: binaries ## Get the missing binaries and run every real-binary test
 
 reliability: binaries ## Break every product in every way of docs/reliability.md, under load
 	$(RUN)/pytest tests/reliability tests/core/simulation
+	$(RUN)/pytest tests/stage -m full
 
 mutants: setup ## Change the rules of core one by one; MODULES=forget for one of them
 	PYTHONHASHSEED=0 $(RUN)/python scripts/mutants.py $(MODULES)
