@@ -104,7 +104,8 @@ def test_a_unit_hands_over_before_it_gets_roles_that_keep_nothing(product: Produ
     made.settle()
 
     (drain,) = product.drains
-    assert made.world.handed[: len(drain.ask)] == [("more/0", verb.path) for verb in drain.ask]
+    calls = [("more/0", verb.path) for verb in (*drain.stop, *drain.ask)]
+    assert made.world.handed[: len(calls)] == calls
     assert made.world.processes["more/0"].roles == ("read",)
     assert made.juju.unit("more/0").status == "active: read ready"
     assert "more-0" in made.world.told(LEADER)["units"]
