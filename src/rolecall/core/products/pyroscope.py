@@ -248,13 +248,18 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
     return (*heads, *blocks)
 
 
-# No call uploads: an ingester does that at its end. The bucket index is renewed and read every 15 s.
+# No call keeps an ingester from taking profiles, or has it upload: it does that at its end. The bucket index
+# is renewed and read every 15 s; until then it goes on, and has what it uploaded as blocks on its disk.
+# Without a file of tokens it takes none of its own (dskit ring/lifecycler.go, initRing).
 _DRAIN = Drain(
     roles=("ingester",),
+    ring="collectors/ring",
     kept_s=32,
     data=("db/",),
     notes=("shipper.json",),
     leftovers=_leftovers,
+    reads_only=("-ingester.num-tokens=0", "-ingester.tokens-file-path="),
+    unfinished=_leftovers,
 )
 
 
