@@ -286,6 +286,14 @@ def test_one_that_does_not_say_when_it_began_comes_back_for_readers_once_it_does
     assert advance(drain, back, step.handover).handover.ended_s == 102
 
 
+def test_one_that_is_told_anew_gets_back_what_it_had_at_first():
+    """By then the ring shows what it was left with, which is nothing to go back to."""
+    kept = advance(QUIET, in_ring(100), Handover()).then
+    left = RING.replace("[7]", "[21]")
+    again = advance(QUIET, replace(in_ring(200, born=150), ring=left), kept).then
+    assert again.entry == kept.entry
+
+
 def test_tokens_are_given_back():
     """A unit that stays gets its writes again, whatever was said ahead of time."""
     kept = advance(QUIET, in_ring(100), Handover()).then

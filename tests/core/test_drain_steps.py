@@ -74,6 +74,20 @@ def test_what_a_unit_says_before_it_is_asked():
     assert advance(KEEPS, silent, ASKED) == telling(forgotten, 500, NO)
 
 
+def test_one_that_was_told_in_vain_is_told_again_after_a_while():
+    waits = "it is told to take no more writes"
+    tried = Handover(tried_s=97)
+    assert advance(KEEPS, alive(101.5), tried) == going_on(tried, waits)
+    assert advance(KEEPS, alive(102), tried) == telling(tried, 102, waits)
+
+
+def test_one_that_can_only_be_told_is_told():
+    """That it holds nothing by itself is true only of who hands over at its end."""
+    drain = replace(AT_ITS_END, stop=(READ_ONLY,))
+    waits = "it is told to take no more writes"
+    assert advance(drain, alive(97), Handover()) == telling(Handover(), 97, waits)
+
+
 def test_it_is_asked_once_the_others_have_heard():
     """What comes in until then would be missing from what is handed over."""
     assert advance(KEEPS, alive(99.5), TOLD) == going_on(TOLD, "the others hear that it takes no more writes")

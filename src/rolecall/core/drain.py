@@ -150,7 +150,7 @@ def _telling(drain: Drain, seen: Sight, kept: Handover) -> Step:
     waits = "it is told to take no more writes"
     if _soon(seen, kept):
         return Step(course=Course.GO_ON, handover=kept, waits=kept.refused or waits)
-    entry = kept.entry or (gossip.entry_of(seen.ring, seen.unit) if drain.ring else None)
+    entry = kept.entry or gossip.entry_of(seen.ring, seen.unit)
     kept = replace(kept, entry=entry)
     quiet = _quiet(seen, kept)
     if not drain.stop and quiet is None:
