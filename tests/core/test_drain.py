@@ -224,7 +224,8 @@ def test_one_that_hands_over_at_its_end_goes_on_for_readers():
     kept = step.handover
 
     step = advance(QUIET, in_ring(108, reads_only=True, ready=False), kept)
-    assert (step.course, step.handover) == (Course.READS_ONLY, kept)
+    waits = "its process ends, and comes back for readers only"
+    assert step == Step(course=Course.READS_ONLY, handover=kept, then=kept, waits=waits)
     step = advance(QUIET, Sight(now_s=110, alive=True, reads_only=True), kept)
     assert (step.course, step.handover) == (Course.READS_ONLY, kept)
 
@@ -232,7 +233,7 @@ def test_one_that_hands_over_at_its_end_goes_on_for_readers():
     back = in_ring(115, born=112, reads_only=True, disk=files)
     step = advance(QUIET, replace(back, absent=("index/1.gz",)), kept)
     assert (step.course, step.handover.ended_s) == (Course.READS_ONLY, 0)
-    assert "index/1.gz isn't in the object store yet" in step.waits
+    assert step.waits == "it is handing over: index/1.gz isn't in the object store yet"
     step = advance(QUIET, replace(back, blind="connection refused"), kept)
     assert (step.handover.ended_s, step.waits) == (0, "connection refused")
     step = advance(QUIET, back, kept)
@@ -241,6 +242,7 @@ def test_one_that_hands_over_at_its_end_goes_on_for_readers():
         115,
         ("index/1.gz",),
     )
+    assert step.waits == "it has handed over; readers find the last of it within 10 s"
     step = advance(QUIET, replace(back, now_s=124.0), step.handover)
     assert step.course is Course.READS_ONLY
     step = advance(QUIET, replace(back, now_s=125.0), step.handover)
@@ -284,6 +286,13 @@ def test_one_that_does_not_say_when_it_began_comes_back_for_readers_once_it_does
     back = replace(alive(102, born=1), reads_only=True)
     assert advance(drain, replace(back, metrics=""), step.handover).handover == step.handover
     assert advance(drain, back, step.handover).handover.ended_s == 102
+
+
+def test_nothing_is_said_in_a_ring_that_can_be_seen_no_longer():
+    """It goes on without, and what it had there is remembered."""
+    kept = replace(advance(QUIET, in_ring(100), Handover()).then, asked_s=103)
+    step = advance(QUIET, replace(in_ring(110), ring=""), kept)
+    assert (step.course, step.entry, step.handover.entry) == (Course.READS_ONLY, None, kept.entry)
 
 
 def test_one_that_is_told_anew_gets_back_what_it_had_at_first():
