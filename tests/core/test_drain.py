@@ -235,7 +235,7 @@ def test_one_that_hands_over_at_its_end_goes_on_for_readers():
     assert (step.course, step.handover.ended_s) == (Course.READS_ONLY, 0)
     assert step.waits == "it is handing over: index/1.gz isn't in the object store yet"
     step = advance(QUIET, replace(back, blind="connection refused"), kept)
-    assert (step.handover.ended_s, step.waits) == (0, "connection refused")
+    assert (step.handover.ended_s, step.handover.found, step.waits) == (0, (), "connection refused")
     step = advance(QUIET, back, kept)
     assert (step.course, step.handover.ended_s, step.handover.found) == (
         Course.READS_ONLY,
@@ -312,9 +312,13 @@ def test_tokens_are_given_back():
 
 
 def test_a_key_that_was_found_may_go():
-    """A compactor merges index files and takes them away: the host doesn't look for what was found."""
+    """A compactor merges index files and takes them away: the host doesn't look for what was found.
+
+    What is found is listed in the order of its names (G2), and stays found when its file goes.
+    """
     kept = Handover(asked_s=100, empty_s=101, found=("index/1.gz",))
     indexed = replace(KEEPS, stored=QUIET.stored, kept_s=10)
-    seen = Sight(now_s=110, disk=Disk(sizes={"index/1": 3, "index/2": 3}))
-    step = advance(indexed, seen, kept)
-    assert (step.course, step.handover.found) == (Course.END, ("index/1.gz", "index/2.gz"))
+    sizes = {f"index/{number}": 3 for number in range(9, 1, -1)}
+    step = advance(indexed, Sight(now_s=110, disk=Disk(sizes=sizes)), kept)
+    found = tuple(f"index/{number}.gz" for number in range(1, 10))
+    assert (step.course, step.handover.found) == (Course.END, found)
