@@ -29,10 +29,14 @@ def examine(cluster: LocalCluster, *, least_free_bytes: int = LEAST_FREE_BYTES) 
 
 
 def keeps_on(cluster: LocalCluster, decision: Decision) -> bool:
-    """Whether units go on with the very config, keys and executable that they have."""
+    """Whether units go on with the very config, keys and executable that they have.
+
+    Not if one is to go: it would hand over to a store that isn't there, and be waited for in vain.
+    """
     had, wanted = cluster.document(), decision.desired.document
     return (
         had is not None
+        and not any(place.leaving for place in cluster.places())
         and wanted is not None
         and not decision.desired.candidate
         and (wanted.config, wanted.secret) == (had.config, had.secret)
