@@ -19,7 +19,7 @@ from driver import UPDATE_STATUS, Event, Life, StillWorld, Unit, check_failed, c
 from fake_rings import FakeRings
 from ops import pebble, testing
 
-from rolecall.core import options, roles, wire
+from rolecall.core import options, roles, solo, wire
 from rolecall.core.model import Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
@@ -109,7 +109,12 @@ class ClusterWorld(StillWorld):
             self.units[str(unit.address)] = unit
 
     def roles_of(self, unit: Unit) -> tuple[str, ...]:
-        """Return what a worker is to run: its options' roles, or its process's while those make none."""
+        """Return what a worker is to run: its options' roles, or its process's while those make none.
+
+        A coordinator's own worker runs everything.
+        """
+        if _NGINX in unit.containers:
+            return solo.ROLES
         chosen = options.roles_of(self.product, unit.app.config)
         process = self.processes.get(unit.name)
         wrong = roles.problems_of(self.product.lines[0], self.product.name, "", chosen)
@@ -211,6 +216,10 @@ class ClusterWorld(StillWorld):
         """Judge what the hook left, and fail the check of a process that doesn't answer yet."""
         self._judge_texts(unit, state)
         self._judge_grants(unit, state)
+        said = (wire.report_in(one.local_unit_data) for one in state.relations)
+        if any(report and report.leaving for report in said):
+            # Whoever has handed over is gone, and not down: a coordinator's own worker may come back.
+            self.down.discard(unit.name)
         process = self.processes.get(unit.name)
         for container in state.containers:
             for info in container.check_infos:
@@ -363,7 +372,8 @@ class FakeNet:
         unit = self.world.units.get(host) or self._by_name(host)
         if unit is None:
             return Answer(0, "refused")
-        if unit.name in self.world.texts:
+        beside = urlsplit(url).port == self.world.product.port("http", beside=True)
+        if unit.name in self.world.texts and not beside:
             return self._gateway(unit, url, method, request)
         process = self.world.processes.get(unit.name)
         if process is None:
@@ -396,6 +406,8 @@ class FakeNet:
         if method == "POST" and request is not None:
             self.world.taken.append(request.body.decode())
             return Answer(self.world.takes, "")
+        if parts.path in self.world.rings.pages:
+            return Answer(403, "for administrators only")
         return Answer(200, "".join(self.world.taken))
 
     def _told(self, coordinator: str) -> dict[str, Any]:

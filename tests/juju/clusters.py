@@ -24,7 +24,8 @@ from rolecall.core.routes import Route
 from rolecall.core.tree import Tree
 from rolecall.juju import metadata, peers
 from rolecall.juju.coordinator import CoordinatorCharm
-from rolecall.juju.worker import NotHandedOverError, WorkerCharm
+from rolecall.juju.following import NotHandedOverError
+from rolecall.juju.worker import WorkerCharm
 
 Groups = Iterable[tuple[str, tuple[str, ...], int]]
 """(worker application, roles, units)."""

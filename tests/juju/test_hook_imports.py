@@ -44,6 +44,15 @@ _NO_WORKER = (
 )
 """What is the coordinator's alone."""
 
+_NO_COORDINATOR = (
+    "rolecall.core.drain",
+    "rolecall.core.worker",
+    "rolecall.juju.following",
+    "rolecall.juju.solo",
+    "rolecall.juju.worker_host",
+)
+"""What a coordinator needs only while the option `solo` is on."""
+
 
 def _imported(charm: Path) -> frozenset[str]:
     """Import a charm as its hook does, without running it, and list the modules."""
@@ -72,7 +81,7 @@ def test_a_hook_imports_what_it_needs(product: str, kind: str) -> None:
     modules = _imported(_ROOT / "charms" / product / kind / "src" / "charm.py")
 
     others = tuple(f"rolecall.core.products.{name}" for name in _PRODUCTS if name != product)
-    unneeded = _NOBODY + others + (_NO_WORKER if kind == "worker" else ())
+    unneeded = _NOBODY + others + (_NO_WORKER if kind == "worker" else _NO_COORDINATOR)
     # Both sides of the comparison are seen: a name that is misspelled here would let everything pass.
     assert {"ops", f"rolecall.core.products.{product}", f"rolecall.juju.{kind}"} <= modules
     assert _below(unneeded, modules) == []
@@ -80,5 +89,5 @@ def test_a_hook_imports_what_it_needs(product: str, kind: str) -> None:
 
 def test_what_is_not_to_be_imported_is_there() -> None:
     """A list of names that don't exist would forbid nothing."""
-    program = f"import {', '.join((*_NOBODY, *_NO_WORKER))}"
+    program = f"import {', '.join((*_NOBODY, *_NO_WORKER, *_NO_COORDINATOR))}"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -34,7 +34,7 @@ def lived(product: str) -> Deployed:
     """Return a cluster after what moves its secrets: rotation, another leader, lost pods."""
     made = deploy(PRODUCTS[product], PRODUCTS[product].minimal, coordinators=2)
     made.world.planted |= _PLANTED
-    made.juju.config(COORDINATOR, {"admin": True})
+    made.juju.config(COORDINATOR, {"admin": True, "solo": True})
     made.settle()
     made.juju.config("store", {"secret-key": "planted-rotated-key"})
     made.settle()

@@ -76,11 +76,12 @@ class Charmed:
         *,
         coordinators: int,
         store: Mapping[str, str],
+        solo: bool = False,
     ) -> None:
         """Deploy a coordinator, workers given as (name, roles, units), and the object store."""
         self.planted.update((store["access-key"], store["secret-key"]))
         # With `admin` the coordinator keeps a password.
-        self._deploy("coordinator", COORDINATOR, coordinators, {"admin": True})
+        self._deploy("coordinator", COORDINATOR, coordinators, {"admin": True, "solo": solo})
         address = {name: store[name] for name in ("endpoint", "bucket", "region")}
         secret = self.juju.add_secret(STORE, _keys(store["access-key"], store["secret-key"]))
         self.juju.deploy("s3-integrator", STORE, config=address, channel=_STORE_CHANNEL)

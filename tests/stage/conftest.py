@@ -33,7 +33,11 @@ def charmed(request: pytest.FixtureRequest) -> Iterator[Deployer]:
     with ExitStack() as stages:
 
         def deploy(
-            product: Product, workers: tuple[tuple[str, tuple[str, ...], int], ...], *, coordinators: int = 1
+            product: Product,
+            workers: tuple[tuple[str, tuple[str, ...], int], ...],
+            *,
+            coordinators: int = 1,
+            solo: bool = False,
         ) -> Charmed:
             store = given_store() or store_options(request.getfixturevalue("s3"))
             if not REAL:
@@ -42,7 +46,7 @@ def charmed(request: pytest.FixtureRequest) -> Iterator[Deployer]:
             stages.close()
             running = stages.enter_context(real_site() if REAL else site(PODS))
             cluster = Charmed(site=running, product=product)
-            cluster.deploy(workers, coordinators=coordinators, store=store)
+            cluster.deploy(workers, coordinators=coordinators, store=store, solo=solo)
             return cluster
 
         yield deploy

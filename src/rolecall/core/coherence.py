@@ -59,7 +59,8 @@ def judge_units(line: Line, cluster: Cluster) -> tuple[Problem, ...]:
         )
     for role in line.roles:
         units = cluster.running(role.name)
-        if units and not any(unit.ready for unit in units):
+        # Who is to go serves until others do.
+        if units and not any(unit.ready for unit in cluster.units if role.name in unit.roles):
             problems.append(
                 Problem(
                     code="role-not-ready",

@@ -15,6 +15,7 @@ from rolecall.core import (
     candidate,
     choices,
     coherence,
+    entrypoint,
     forget,
     gateway,
     identity,
@@ -22,6 +23,7 @@ from rolecall.core import (
     progress,
     roles,
     rollout,
+    solo,
     undo,
     versions,
 )
@@ -50,6 +52,8 @@ class Member(Struct, frozen=True, kw_only=True):
 
     group: str
     report: Report
+    beside: bool = False
+    """Whether a gateway has the same address."""
 
 
 class Front(Struct, frozen=True, kw_only=True):
@@ -69,6 +73,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     settings: Settings
     """What the administrator has set, whether it was undone or not."""
     groups: tuple[Group, ...]
+    own: Group | None = None
+    """The coordinator's own workers, which serve while the others can't; None: they are not to."""
     members: Mapping[str, Member]
     store: ObjectStore | None
     front: Front
@@ -129,8 +135,9 @@ def decide(product: Product, observed: Observed) -> Decision:
     undone = undo.judge(memory, observed.settings)
     observed = _as_it_holds(observed, memory)
     settings, strays = versions.line_to_follow(product, observed.settings, observed.published)
-    observed = replace(observed, settings=settings)
     line = product.line(settings.text("line"))
+    groups = solo.with_own(line, observed.groups, observed.own)
+    observed = replace(observed, settings=settings, groups=groups)
     cluster = _cluster(line, observed)
     wishes = (*observed.problems, *coherence.judge_replication(product, cluster, observed.settings))
     topology = coherence.judge_topology(product, line, cluster.groups)
@@ -151,7 +158,7 @@ def decide(product: Product, observed: Observed) -> Decision:
         memory = undo.learned(memory, observed.settings, document)
     # A config that is yet to be judged will have units restart, too.
     rolling = bool(base.candidate or planned.remaining)
-    text, serving = _gateway(product, line, active, observed, planned, rolling=rolling)
+    text, serving = entrypoint.gateway_of(product, line, active, observed, planned, rolling=rolling)
     forgotten = forget.judge(
         observed.pages,
         {**dict.fromkeys(observed.unheard, ()), **{unit.id: unit.roles for unit in cluster.units}},
@@ -166,6 +173,7 @@ def decide(product: Product, observed: Observed) -> Decision:
         *topology,
         *coherence.judge_units(line, active),
         *coherence.judge_spare(product, spare),
+        *solo.judge(line, groups, observed.own),
         *base.problems,
         *progress.of_rollout(planned, halts, paused=observed.paused),
         *progress.of_drains(cluster.units),
@@ -220,6 +228,7 @@ def _cluster(line: Line, observed: Observed) -> Cluster:
             group=member.group,
             roles=line.expand(member.report.roles),
             report=member.report if member.group in known else replace(member.report, leaving=True),
+            beside=member.beside,
         )
         for name, member in sorted(observed.members.items())
     )
@@ -246,6 +255,7 @@ def _document(
         base,
         restarts={name: n for name, n in sorted(observed.restarts.items()) if name in observed.members},
         outgoing=tuple(sorted(name for name in observed.outgoing if name in observed.members)),
+        solo=observed.own in observed.groups,
     )
     revision = (old.revision if old else 0) + 1
     wanted = _wanted(product, line, cluster, base)
@@ -257,7 +267,7 @@ def _document(
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
-            deployed=_deployed(line, cluster) - filled,
+            deployed=entrypoint.deployed(line, cluster) - filled,
             fewer=_fewer(observed.memory.good, base),
             paused=observed.paused,
         )
@@ -291,56 +301,3 @@ def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> d
     return {
         name: digests[kind] for name, kind in kinds.items() if kind in digests and releases[name] not in late
     }
-
-
-def _gateway(
-    product: Product,
-    line: Line,
-    cluster: Cluster,
-    observed: Observed,
-    planned: rollout.Rollout,
-    *,
-    rolling: bool,
-) -> tuple[str, frozenset[str]]:
-    """Render the gateway for the units that are ready and not held."""
-    made = observed.published.choices if observed.published else Choices()
-    deployed = _deployed(line, cluster)
-    able = (unit for unit in cluster.units if unit.ready and unit.address and unit.id not in planned.held)
-    serving = _lasting(choices.answering(product, tuple(able), made), deployed)
-    servers = {
-        role.name: tuple(
-            gateway.Server(unit=unit.id, address=unit.address) for unit in serving if role.name in unit.roles
-        )
-        for role in line.roles
-    }
-    names = {unit.name: unit.id for unit in cluster.units}
-    options = replace(
-        observed.front.options,
-        peers={role: names[name] for role, name in sorted(made.peers.items()) if name in names},
-    )
-    value = gateway.build(
-        product,
-        line,
-        servers=servers,
-        deployed=deployed,
-        options=options,
-        rolling=rolling,
-    )
-    text = nginx.render(value, dialect=observed.front.dialect, paths=observed.front.paths)
-    return text, frozenset(unit.id for unit in serving)
-
-
-def _deployed(line: Line, cluster: Cluster) -> frozenset[str]:
-    """Return the roles that somebody is to run."""
-    return frozenset(role for group in cluster.groups if group.units for role in line.expand(group.roles))
-
-
-def _lasting(units: tuple[Unit, ...], deployed: frozenset[str]) -> tuple[Unit, ...]:
-    """Leave out the units that are to go once those that stay do all of their work.
-
-    A distributor that goes after its ingesters would refuse what one that stays takes.
-    """
-    taken = {role for unit in units if not unit.report.leaving for role in unit.roles}
-    return tuple(
-        unit for unit in units if not unit.report.leaving or not deployed.intersection(unit.roles) <= taken
-    )

@@ -26,6 +26,8 @@ class Server(Struct, frozen=True, kw_only=True, order=True):
 
     unit: str
     address: str
+    beside: bool = False
+    """Whether its process has other ports, because a gateway has the same address."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -83,6 +85,12 @@ class Upstream(Struct, frozen=True, kw_only=True):
     servers: tuple[Server, ...]
     backups: tuple[Server, ...] = ()
     """Units that get requests only while no server answers."""
+    beside: int = 0
+    """The port of those that are beside a gateway."""
+
+    def port_of(self, server: Server) -> int:
+        """Return the port of one of its units."""
+        return self.beside if server.beside else self.port
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -150,6 +158,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
     """The main one first; it also answers `/healthz` and `/readyz`."""
     upstreams: tuple[Upstream, ...]
+    units: tuple[str, ...]
+    """The units that may get requests: by itself, or of those that it sends to."""
     missing: tuple[str, ...]
     """Required roles that no unit can serve now; empty: the cluster is ready."""
     tenant: str
@@ -165,12 +175,6 @@ class Gateway(Struct, frozen=True, kw_only=True):
     """Whether units have yet to restart or to hand over, which is said there, too."""
     status_port: int = 0
     """Port of the listener for nginx's own counters; 0: none."""
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        """The units that may get requests."""
-        members = (server for one in self.upstreams for server in (*one.servers, *one.backups))
-        return tuple(sorted({server.unit for server in members}))
 
 
 class _Pool(Struct, frozen=True):
@@ -220,6 +224,7 @@ def build(
         title=f"{product.title} {line.name}",
         endpoints=tuple(_endpoint(plan, listener) for listener in opened),
         upstreams=tuple(sorted((_upstream(plan, pool) for pool in pools), key=lambda u: u.name)),
+        units=tuple(sorted({server.unit for some in ready.values() for server in some})),
         missing=line.missing(ready),
         tenant="" if options.multi_tenant else product.tenant,
         max_body=product.max_body,
@@ -317,8 +322,14 @@ def _matched(path: str, locations: tuple[Location, ...]) -> bool:
 
 def _upstream(plan: _Plan, pool: _Pool) -> Upstream:
     servers, backups = _shares(plan, pool)
-    port = plan.product.port(pool.port)
-    return Upstream(name=pool.name, port=port, grpc=pool.grpc, servers=servers, backups=backups)
+    return Upstream(
+        name=pool.name,
+        port=plan.product.port(pool.port),
+        grpc=pool.grpc,
+        servers=servers,
+        backups=backups,
+        beside=plan.product.port(pool.port, beside=True),
+    )
 
 
 def _shares(plan: _Plan, pool: _Pool) -> tuple[tuple[Server, ...], tuple[Server, ...]]:

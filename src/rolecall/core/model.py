@@ -192,6 +192,8 @@ class Unit(Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     """Roles after meta-roles were expanded, in the product's order."""
     report: Report
+    beside: bool = False
+    """Whether a gateway has the same address, so that its process has other ports."""
 
     @property
     def address(self) -> str:
@@ -278,6 +280,8 @@ class Document(Struct, frozen=True, kw_only=True):
     """PEM certificate of the authority that signed the object store's; empty: the system knows it."""
     outgoing: tuple[str, ...] = ()
     """Units that are to hand over what they hold ahead of their removal."""
+    solo: bool = False
+    """Whether the coordinator's own workers are to run."""
 
 
 class File(Struct, frozen=True, kw_only=True):

@@ -199,9 +199,12 @@ def _upstream(upstream: Upstream) -> Iterable[Node]:
         body=(
             # The workers share what they know of failing units.
             simple("zone", upstream.name, f"{max(64, 2 * members)}k"),
-            *(simple("server", _at(one.address, upstream.port), *failing) for one in upstream.servers),
             *(
-                simple("server", _at(one.address, upstream.port), *failing, "backup")
+                simple("server", _at(one.address, upstream.port_of(one)), *failing)
+                for one in upstream.servers
+            ),
+            *(
+                simple("server", _at(one.address, upstream.port_of(one)), *failing, "backup")
                 for one in upstream.backups
             ),
             simple("keepalive", "64"),

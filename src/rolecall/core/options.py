@@ -21,6 +21,16 @@ ROLE = "role-"
 """What the name of a role's option begins with."""
 
 
+SOLO = Option(
+    name="solo",
+    kind=OptionKind.BOOLEAN,
+    default=False,
+    summary="have each coordinator unit run everything in a worker of its own, for as long as no other"
+    " workers are there for all required roles",
+)
+"""A coordinator's option that is no setting."""
+
+
 def worker_options(product: Product) -> tuple[Option, ...]:
     """List a worker's options: one for each role and meta-role of any line, all off."""
     return tuple(
@@ -45,13 +55,13 @@ def _roles(product: Product) -> Mapping[str, str]:
 
 
 def coordinator_options(product: Product) -> tuple[Option, ...]:
-    """List a coordinator's options: the product's own names first, then each setting they don't cover.
+    """List a coordinator's options: the product's own names first, each setting they don't cover, `SOLO`.
 
     The order is that in which they are laid over one another, so `limits` and `config-overrides` win.
     """
     own = product.charm.options if product.charm else ()
     covered = {option.setting for option in own if option.express}
-    return (*own, *(_option(one) for one in settings.table(product) if one.name not in covered))
+    return (*own, *(_option(one) for one in settings.table(product) if one.name not in covered), SOLO)
 
 
 def _option(setting: Setting) -> Option:

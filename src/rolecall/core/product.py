@@ -22,6 +22,9 @@ from rolecall.core.routes import Check, Listener, Port, Ring, Route
 from rolecall.core.signals import Card, Datasource, Intake, Signal
 from rolecall.core.tree import Tree
 
+BESIDE = 10_000
+"""How far above its number a port is that a process can't have, because a gateway at its address has it."""
+
 
 class Kind(StrEnum):
     """Type of a setting; each has one parser in `settings`."""
@@ -139,6 +142,10 @@ class Product(Struct, frozen=True, kw_only=True):
     """Arguments that make the executable judge a config file and exit; `{config}` is filled in."""
     tolerates: Callable[[str], bool] = _nothing
     """Whether what the executable said while it judged is no refusal, although it ended with an error."""
+    beside: tuple[str, ...] = ("-server.http-listen-port={http}",)
+    """Arguments that move the ports of a process that shares its address with a gateway; each moved port is
+    filled in by its name. An argument counts more than the config (dskit server/server.go). What has no
+    argument is moved by `${ROLECALL_<NAME>_PORT}`."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     variables: Callable[[Blueprint], Mapping[str, str]] = _no_variables
     """Environment that depends on the blueprint, beside `environment`; none of it secret."""
@@ -199,12 +206,21 @@ class Product(Struct, frozen=True, kw_only=True):
                 return line
         raise KeyError(name)
 
-    def port(self, name: str) -> int:
-        """Return the number of the port of that name; raises KeyError."""
+    def port(self, name: str, *, beside: bool = False) -> int:
+        """Return the number of the port of that name; raises KeyError.
+
+        `beside` asks for a process that shares its address with a gateway.
+        """
         for port in self.ports:
             if port.name == (name or "http"):
-                return port.number
+                return self.moved.get(port.name, port.number) if beside else port.number
         raise KeyError(name)
+
+    @property
+    def moved(self) -> Mapping[str, int]:
+        """Name to number of the ports that are elsewhere beside a gateway, because it has their numbers."""
+        taken = {listener.number for listener in self.listeners}
+        return {port.name: port.number + BESIDE for port in self.ports if port.number in taken}
 
     def opened(self, settings: Settings) -> tuple[Listener, ...]:
         """List the gateway's listeners that these settings open."""

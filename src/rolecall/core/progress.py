@@ -93,6 +93,9 @@ def of_drains(units: Iterable[Unit]) -> tuple[Problem, ...]:
 
 def _draining(unit: Unit) -> Problem:
     text, remedy = f"cannot let {unit.id} go yet", "wait; forced to go, it takes along what only it holds"
+    if unit.beside:
+        # Its coordinator stays, and nothing is forced.
+        text, remedy = f"cannot end the process beside {unit.id} yet", "wait"
     if unit.report.becomes:
         text = f"cannot let {unit.id} be {', '.join(unit.report.becomes)} yet"
         remedy = f"wait, or let it be {', '.join(unit.report.roles)} again"

@@ -63,6 +63,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     paths: Paths
     becomes: tuple[str, ...] = ()
     """The roles that it gets once it has handed over, as `becoming` says."""
+    beside: bool = False
+    """Whether a gateway has the same address, so that the process needs other ports."""
     leaving: bool = False
     """Whether it is to go, or is to hand over for other roles."""
     dismissed: bool = False

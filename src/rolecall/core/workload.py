@@ -32,6 +32,11 @@ def spec(product: Product, line: Line, observed: Observed, document: Document) -
         "ROLECALL_ZONE": observed.zone,
         "ROLECALL_DOLLAR": "$",
     }
+    if observed.beside:
+        environment |= {
+            f"ROLECALL_{name.replace('-', '_').upper()}_PORT": str(number)
+            for name, number in product.moved.items()
+        }
     if product.dials is not None:
         environment["ROLECALL_PEER"] = document.choices.dialed.get(observed.unit, "")
     if paths.build:
@@ -44,6 +49,7 @@ def spec(product: Product, line: Line, observed: Observed, document: Document) -
             paths.binary,
             *(argument.format(**values) for argument in product.arguments),
             *line.flags(observed.roles),
+            *(argument.format(**product.moved) for argument in product.beside if observed.beside),
         ),
         environment=environment,
         identity=identity.identity(

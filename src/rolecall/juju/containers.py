@@ -18,6 +18,10 @@ from rolecall.layers import service_of
 if TYPE_CHECKING:
     from ops.pebble import CheckDict, LayerDict, ServiceDict
 
+FOLDER = "/etc/rolecall"
+"""Where a workload's container has its files; data is on the storage."""
+AUTHORITY = f"{FOLDER}/object-store-ca.crt"
+"""Where every worker has the certificate of the object store's authority, if it needs one."""
 IDENTITY = "ROLECALL_IDENTITY"
 """Variable of a service that holds the restart identity of its process."""
 READY = "ready"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import ModuleType
 from typing import Any, ClassVar
 
 import ops
@@ -16,16 +17,14 @@ from rolecall.core.model import Deployment, Problem, Severity, verdict_of
 from rolecall.core.payloads import certificate, heard, s3
 from rolecall.core.product import Product, Settings
 from rolecall.juju import actions, events, integrations, passwords, peers, status, store
+from rolecall.juju.containers import AUTHORITY
 from rolecall.juju.coordinator_host import CoordinatorHost, Given
 from rolecall.juju.gateway import NginxGateway, Tls
 from rolecall.juju.interfaces.s3 import Bucket
 from rolecall.juju.interfaces.tls import Certificates
 from rolecall.juju.net import HttpNet, Net, unit_name
 from rolecall.juju.rings import JujuRoster, Rings, Roster
-from rolecall.juju.worker_host import AUTHORITY
 
-_GOES = "goes"
-"""Key of its own peer bag by which a unit knows that it is to go."""
 _ROUNDS = 6
 """How often a hook looks again after it did something: hold, verify, publish, and once more."""
 
@@ -54,29 +53,49 @@ class CoordinatorCharm(ops.CharmBase):
         self._actions = actions.Actions(self)
 
     def _on_event(self, event: Any) -> None:
-        if isinstance(event, ops.StopEvent):
-            # It serves until its containers end.
+        relation = self.model.get_relation(self._name(Purpose.PEERS))
+        if isinstance(event, ops.StopEvent) or relation is None or not relation.active:
+            # The gateway serves until its container ends.
+            self._end_own_worker(event, relation)
             return
-        if not self._among_peers(event):
+        if not self._among_peers(event, relation):
             return
         if isinstance(event, ops.SecretRemoveEvent):
             store.forget(event)
-        self.reconcile(idle=isinstance(event, ops.UpdateStatusEvent))
+        if self._has_own_worker(relation):
+            _solo().follow(self, wanted=self._wants_own_worker)
+        self.reconcile(self.host(event), idle=isinstance(event, ops.UpdateStatusEvent))
 
-    def _among_peers(self, event: Any) -> bool:
-        """Say whether this unit knows what the others agree on: not without peers, nor when it is to go.
+    def _among_peers(self, event: Any, relation: ops.Relation) -> bool:
+        """Say whether this unit knows what the others agree on: not when it is to go.
 
         One that goes is parted from its peers one after the other, and may lead all the while: it would take
         those it no longer sees for units that send to nobody.
         """
-        peers = next((one for one in self.model.relations[self._name(Purpose.PEERS)] if one.active), None)
-        if peers is None:
-            return False
-        own = peers.data[self.unit]
-        departs = isinstance(event, ops.RelationDepartedEvent) and event.relation.id == peers.id
+        own = relation.data[self.unit]
+        departs = isinstance(event, ops.RelationDepartedEvent) and event.relation.id == relation.id
         if departs and event.departing_unit == self.unit:
-            own[_GOES] = "true"
-        return _GOES not in own
+            own[peers.GOES] = "true"
+            if self._has_own_worker(relation):
+                _solo().await_left_out(self, event)
+        return peers.GOES not in own
+
+    @property
+    def _wants_own_worker(self) -> bool:
+        return self.config.get(options.SOLO.name) is True
+
+    def _has_own_worker(self, relation: ops.Relation) -> bool:
+        """Whether this unit's own worker is to be there, or hasn't ended yet."""
+        return self._wants_own_worker or peers.reports(relation, self.unit)
+
+    def _end_own_worker(self, event: Any, relation: ops.Relation | None) -> None:
+        """Have the own worker end with its container, or for good with the relation in which it reports."""
+        if relation is None or not peers.reports(relation, self.unit):
+            return
+        if isinstance(event, ops.RelationBrokenEvent) and event.relation.id == relation.id:
+            _solo().hand_over(self)
+        elif isinstance(event, ops.StopEvent):
+            _solo().follow(self, wanted=True, dismissed=True)
 
     def reconcile(
         self, host: CoordinatorHost | None = None, *, idle: bool = False
@@ -99,7 +118,8 @@ class CoordinatorCharm(ops.CharmBase):
         else:
             observed = host.observe()
             decision = coordinator.decide(self.product, observed)
-        host.publish()
+        if host.publish() and host.peers is not None and self._has_own_worker(host.peers):
+            _solo().follow_soon(self)
         self.gateway.keep_exporter()
         if not idle:
             integrations.publish(self, observed, decision)
@@ -121,7 +141,7 @@ class CoordinatorCharm(ops.CharmBase):
         status.show(self.unit, status.status_of(decision.verdict, rest=rest))
         return observed, decision
 
-    def host(self) -> CoordinatorHost:
+    def host(self, event: Any = None) -> CoordinatorHost:
         """Put together what one hook works with."""
         relation = self.model.get_relation(self._name(Purpose.PEERS))
         shared, found = self._with_store(peers.read_shared(relation, self.app))
@@ -141,12 +161,15 @@ class CoordinatorCharm(ops.CharmBase):
             model=self.model,
             given=given,
             shared=shared,
+            solo=self._wants_own_worker,
+            parting=_solo().parting(self, relation, event) if self._wants_own_worker and relation else {},
             rings=Rings(
                 product=self.product,
                 line=self.product.line(given.settings.text("line")),
                 net=self.net,
                 roster=self.roster,
                 tidy=shared.tidy,
+                beside=frozenset(one.address for one in peers.read_reports(relation, self.unit).values()),
             ),
         )
 
@@ -232,6 +255,13 @@ class CoordinatorCharm(ops.CharmBase):
 
     def _name(self, purpose: Purpose) -> str:
         return endpoint(self.product, purpose).name
+
+
+def _solo() -> ModuleType:
+    """Import what only a coordinator with a worker of its own needs: others' hooks are not to pay for it."""
+    from rolecall.juju import solo
+
+    return solo
 
 
 def _receiving(product: Product, settings: Settings, opened: tuple[str, ...]) -> Settings:

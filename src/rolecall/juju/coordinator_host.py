@@ -9,7 +9,7 @@ import ops
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import changes, consent, coordinator, gateway, periods, trial, wire
+from rolecall.core import changes, consent, coordinator, gateway, periods, solo, trial, wire
 from rolecall.core.charm import Charm
 from rolecall.core.model import Deployment, Group, ObjectStore, Problem
 from rolecall.core.product import Product, Settings
@@ -60,6 +60,10 @@ class CoordinatorHost(Struct, kw_only=True):
     given: Given
     shared: Shared
     rings: Rings
+    solo: bool = False
+    """Whether the coordinator's own workers are to serve while no others can."""
+    parting: Mapping[str, coordinator.Member] = field(default_factory=dict[str, coordinator.Member])
+    """Workers that have parted from this unit, and serve until its own take their place."""
     loaded: Loaded = field(default_factory=Loaded)
     """What the gateway did when it was last looked at."""
     refused: str = ""
@@ -69,14 +73,15 @@ class CoordinatorHost(Struct, kw_only=True):
 
     def observe(self) -> coordinator.Observed:
         """Look at the cluster."""
-        members = self.members()
         self.loaded = self.gateway.observe()
+        members = self.members()
         others = peers.read_consents(self.peers)
         seen = self.rings.look(members) if self.leads and self._all_heard(members) else Seen()
         return coordinator.Observed(
             deployment=self.given.deployment,
             settings=self.given.settings,
             groups=self._groups(members),
+            own=Group(name=self.app.name, roles=solo.ROLES, units=len(self._own())) if self.solo else None,
             members=members,
             store=self.given.store,
             secret=self.given.secret,
@@ -100,8 +105,19 @@ class CoordinatorHost(Struct, kw_only=True):
         )
 
     def _all_heard(self, members: Mapping[str, coordinator.Member]) -> bool:
-        """Whether every related unit has said what it is, in words that can be read."""
-        return sum(len(relation.units) for relation in self.workers) == len(members)
+        """Whether every unit has said what it is, in words that can be read."""
+        beside = sum(member.beside for member in members.values())
+        own = len(self._own()) if self.solo else beside
+        others = sum(len(relation.units) for relation in self.workers)
+        return own + others == len(members) - len(self._parting())
+
+    def _parting(self) -> dict[str, coordinator.Member]:
+        """Return those that have parted and are still sent to; who no longer is, is gone."""
+        return {name: one for name, one in self.parting.items() if name in self.loaded.units}
+
+    def _own(self) -> tuple[ops.Unit, ...]:
+        """List the coordinator's units."""
+        return (self.unit, *(self.peers.units if self.peers else ()))
 
     def diff(
         self, observed: coordinator.Observed, decision: coordinator.Decision
@@ -171,24 +187,28 @@ class CoordinatorHost(Struct, kw_only=True):
         news, self.shared = hold != self.shared.hold, replace(self.shared, hold=hold)
         return news
 
-    def publish(self) -> None:
-        """Tell the workers and the peers, as far as it is news to them."""
+    def publish(self) -> bool:
+        """Tell the workers and the peers, as far as it is news to them; return whether the document is."""
         own = consent.Consent(serving=self.loaded.units, revision=self.shared.hold.revision)
         if self.refused:
             # The gateway doesn't follow the newest hold, so it hasn't agreed to it.
             own = replace(own, revision=-1)
         app = self.app if self.leads else None
         self.shared = replace(self.shared, tidy=self.rings.tidy)
+        news: tuple[str, ...] = ()
         if self.peers is not None:
-            bags.write(self.peers, app, self.unit, peers.shared_bags(self.shared, own))
+            keeps = peers.REPORT if peers.reports(self.peers, self.unit) else frozenset[str]()
+            told = peers.shared_bags(self.shared, own, self._parting())
+            news = bags.write(self.peers, app, self.unit, told, keeps=keeps)
         if app is None or self.shared.document is None:
-            return
+            return False
         document = wire.encode(self.shared.document)
         for relation in self.workers:
             said = relation.data[app].get("secret", "")
             written = bags.write_app(relation, app, document)
             if "secret" in written and said.partition("#")[0] != document["secret"].partition("#")[0]:
                 store.grant(self.model, relation)
+        return "revision" in news
 
     def foreign(self) -> tuple[Problem, ...]:
         """List the units that speak another version: all else takes them for absent."""
@@ -205,14 +225,17 @@ class CoordinatorHost(Struct, kw_only=True):
         )
 
     def members(self) -> dict[str, coordinator.Member]:
-        """Return what the workers' units say of themselves, by unit."""
-        found: dict[str, coordinator.Member] = {}
+        """Return what the workers' units and the coordinators' own say of themselves, by unit."""
+        found = dict(self._parting())
         for relation in self.workers:
             for unit in relation.units:
                 report = wire.report_in(relation.data[unit])
                 if report is not None and report.roles:
                     name = unit.name.replace("/", "-")
                     found[name] = coordinator.Member(group=relation.app.name, report=report)
+        for unit, report in peers.read_reports(self.peers, self.unit).items():
+            name = unit.replace("/", "-")
+            found[name] = coordinator.Member(group=self.app.name, report=report, beside=True)
         return dict(sorted(found.items()))
 
     def _groups(self, members: Mapping[str, coordinator.Member]) -> tuple[Group, ...]:

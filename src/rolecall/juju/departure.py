@@ -10,6 +10,9 @@ from rolecall.juju.net import Net
 from rolecall.juju.told import Told
 
 _PAUSE_S = 0.3
+FORGET_S = 180.0
+"""How long a unit that is to go waits for the gateways to leave it out: one whose place a coordinator's own
+worker takes waits until that has started."""
 
 
 def await_forgotten(product: Product, net: Net, unit: str, gateways: Iterable[str], limit_s: float) -> bool:

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from rolecall.core import coordinator
 from rolecall.core.charm import Purpose, Side, charm_name
 from rolecall.core.endpoints import coordinator_endpoints, endpoint
-from rolecall.core.model import Problem
+from rolecall.core.model import Phase, Problem, Unit
 from rolecall.core.payloads import (
     PROVIDED,
     REQUESTED,
@@ -128,7 +128,12 @@ def facts_of(
         tls=tls,
         ingress_scheme=front.scheme,
         coordinators={name: f"{name.replace('/', '-')}.{domain}" for name in sorted(places)},
-        workers=tuple(_worker(charm, unit.id, unit.group, unit.address) for unit in decision.cluster.units),
+        # The own worker of a coordinator that lets others serve has no process to be asked.
+        workers=tuple(
+            _worker(charm, unit)
+            for unit in decision.cluster.units
+            if not unit.beside or unit.report.phase is not Phase.DRAINED
+        ),
         exporters=tuple(
             Target(app=charm.app.name, unit=name, address=address, port=EXPORTER_PORT)
             for name, address in sorted(places.items())
@@ -137,12 +142,12 @@ def facts_of(
     )
 
 
-def _worker(charm: CoordinatorCharm, unit: str, app: str, address: str) -> Target:
-    number = unit.rpartition("-")[2]
+def _worker(charm: CoordinatorCharm, unit: Unit) -> Target:
+    number = unit.id.rpartition("-")[2]
     return Target(
-        app=app,
-        unit=f"{app}/{number}",
-        address=address,
-        port=charm.product.port("http"),
-        charm=charm_name(charm.product.name, "worker"),
+        app=unit.group,
+        unit=f"{unit.group}/{number}",
+        address=unit.address,
+        port=charm.product.port("http", beside=unit.beside),
+        charm=charm_name(charm.product.name, "coordinator" if unit.beside else "worker"),
     )

@@ -51,8 +51,12 @@ def _coordinator(product: Product, charm: Charm) -> Tree:
             f"missing, and lets the workers restart one after the other.\n\n"
             f"Deploy {name(product, 'worker')} for the workers, and give each of them roles.\n",
         ),
-        "containers": {container: {"resource": _resource(container)} for container in images},
+        "containers": {
+            **{container: {"resource": _resource(container)} for container in _IMAGES},
+            **_workload(charm),
+        },
         "resources": _resources(images),
+        **_storage(charm),
         **_sections(endpoints.coordinator_endpoints(product)),
         "config": {"options": _options(options.coordinator_options(product))},
         "actions": _actions(product),
@@ -61,7 +65,6 @@ def _coordinator(product: Product, charm: Charm) -> Tree:
 
 
 def _worker(product: Product, charm: Charm) -> Tree:
-    storage = charm.storage
     return {
         **_identity(
             product,
@@ -71,23 +74,30 @@ def _worker(product: Product, charm: Charm) -> Tree:
             f"default. Deploy it several times, under several names, for workers with different roles.\n\n"
             f"Integrate it with {name(product, 'coordinator')}, which tells it all the rest.\n",
         ),
-        "containers": {
-            charm.container: {
-                "resource": _resource(charm.container),
-                "mounts": [{"storage": storage.name, "location": storage.path}],
-            }
-        },
+        "containers": _workload(charm),
         "resources": _resources({charm.container: _workload_image(product, charm)}),
+        **_storage(charm),
+        **_sections(endpoints.worker_endpoints(product)),
+        "config": {"options": _options(options.worker_options(product))},
+        **_build(),
+    }
+
+
+def _workload(charm: Charm) -> Tree:
+    mounts = [{"storage": charm.storage.name, "location": charm.storage.path}]
+    return {charm.container: {"resource": _resource(charm.container), "mounts": mounts}}
+
+
+def _storage(charm: Charm) -> Tree:
+    storage = charm.storage
+    return {
         "storage": {
             storage.name: {
                 "type": "filesystem",
                 "description": storage.summary,
                 "minimum-size": storage.minimum,
             }
-        },
-        **_sections(endpoints.worker_endpoints(product)),
-        "config": {"options": _options(options.worker_options(product))},
-        **_build(),
+        }
     }
 
 

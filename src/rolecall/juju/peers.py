@@ -3,7 +3,8 @@
 The leader's half is the application's bag: the document as it was last published, which units are held
 back, what the binary said of configs, whether the rollout is paused and what an undo goes back to, by what
 the object store's keys were found, and with which units the rings were in order. So a new leader goes on
-where the last one was. Each unit's half is what its gateway does.
+where the last one was. Each unit's half is what its gateway does, and the report of its own worker if it has
+one: that worker follows the document here as others follow theirs.
 """
 
 from __future__ import annotations
@@ -18,10 +19,17 @@ from msgspec import Struct, field
 from rolecall.core import wire
 from rolecall.core.bags import Bags
 from rolecall.core.consent import Consent, Hold
-from rolecall.core.model import Document
+from rolecall.core.coordinator import Member
+from rolecall.core.model import Document, Report
 from rolecall.core.undo import Memory
 
 T = TypeVar("T")
+
+CONSENT, GOES, PARTING = "consent", "goes", "parting"
+"""Keys of a unit's bag: what its gateway does, whether it knows that it is to go, and the workers that have
+parted from it and that its gateway sends to until its own takes their place."""
+REPORT = frozenset({"version", *Report.__struct_fields__})
+"""Keys of a unit's bag in which its own worker reports, as other workers do in theirs."""
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -64,7 +72,7 @@ def read_shared(relation: ops.Relation | None, app: ops.Application) -> Shared:
     )
 
 
-def shared_bags(shared: Shared, consent: Consent) -> Bags:
+def shared_bags(shared: Shared, consent: Consent, parting: Mapping[str, Member]) -> Bags:
     """Build both halves of a unit's side; the leader's is written by a leader only."""
     document = wire.encode(shared.document) if shared.document else {}
     app = {
@@ -77,16 +85,33 @@ def shared_bags(shared: Shared, consent: Consent) -> Bags:
         "tidy": _json(shared.tidy),
         "memory": _json(shared.memory),
     }
-    return Bags(app=app, unit={"consent": _json(consent)})
+    unit = {CONSENT: _json(consent), PARTING: _json(parting) if parting else ""}
+    return Bags(app=app, unit=unit)
 
 
 def read_consents(relation: ops.Relation | None) -> Mapping[str, Consent]:
     """Read what every other coordinator's gateway does; one that said nothing yet has agreed to nothing."""
     if relation is None:
         return {}
-    return {
-        unit.name: _decoded(relation.data[unit], "consent", Consent, Consent()) for unit in relation.units
-    }
+    return {unit.name: _decoded(relation.data[unit], CONSENT, Consent, Consent()) for unit in relation.units}
+
+
+def read_reports(relation: ops.Relation | None, unit: ops.Unit) -> Mapping[str, Report]:
+    """Read what the own workers of all coordinators say, by the coordinator's name; `unit` is this one."""
+    if relation is None:
+        return {}
+    found = {one.name: wire.report_in(relation.data[one]) for one in (unit, *relation.units)}
+    return {name: report for name, report in found.items() if report is not None}
+
+
+def read_parting(relation: ops.Relation | None, unit: ops.Unit) -> dict[str, Member]:
+    """Read which workers have parted from this unit, and are still sent to."""
+    return _decoded(relation.data[unit], PARTING, dict[str, Member], {}) if relation else {}
+
+
+def reports(relation: ops.Relation | None, unit: ops.Unit) -> bool:
+    """Say whether a unit's own worker has reported, and has not ended for good since."""
+    return relation is not None and "version" in relation.data[unit]
 
 
 def _decoded(bag: Mapping[str, str], key: str, kind: type[T], otherwise: T) -> T:

@@ -68,6 +68,8 @@ class Rings(Struct, kw_only=True):
     roster: Roster
     tidy: str
     """Digest of the units with which no ring was last seen to have a member too many."""
+    beside: frozenset[str] = frozenset()
+    """Addresses that units share with a gateway."""
     refused: tuple[Problem, ...] = ()
     """What a ring answered that didn't forget a member."""
     _seen: Seen | None = None
@@ -145,4 +147,4 @@ class Rings(Struct, kw_only=True):
         return refusal
 
     def _url(self, address: str, path: str) -> str:
-        return f"http://{address}:{self.product.port('http')}{path}"
+        return f"http://{address}:{self.product.port('http', beside=address in self.beside)}{path}"

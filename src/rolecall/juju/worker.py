@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 import ops
 
-from rolecall import engine
 from rolecall.core import drain, options, wire, worker
 from rolecall.core.endpoints import charm_of, worker_endpoints
 from rolecall.core.model import Document, Phase, Problem, Severity, verdict_of
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
-from rolecall.juju import containers, departure, events, status, store
+from rolecall.juju import containers, departure, events, following, status, store
 from rolecall.juju.net import HttpNet, Net, unit_name
 from rolecall.juju.worker_host import Me, WorkerHost, release_of, reported
 
-_ROUNDS = 4
-"""How often a hook looks again after it did something; two are enough unless a start fails."""
-_HAND_OVER_S = 900.0
-"""How long a hook waits for a unit to hand over; the next try goes on where it was."""
-_LOOK_S = 2.0
-_FORGET_S = 30.0
-"""How long a unit that is to go waits for the gateways to leave it out."""
 _ROLLED_S = 300.0
-"""How long it waits, if it holds data, for those that have to restart because it goes."""
-
-
-class NotHandedOverError(Exception):
-    """A unit that is to go still holds what nobody else has."""
+"""How long a unit that is to go waits, if it holds data, for those that have to restart because it goes."""
 
 
 class WorkerCharm(ops.CharmBase):
@@ -48,15 +35,17 @@ class WorkerCharm(ops.CharmBase):
     def _on_event(self, event: Any) -> None:
         leaves = isinstance(event, ops.RelationDepartedEvent) and event.departing_unit == self.unit
         if isinstance(event, ops.RelationBrokenEvent):
-            observed, decided = self._hand_over()
+            host = self._host(leaving=False, dismissed=True, hands_over=True)
+            observed, decided = following.hand_over(host, self._tell_drain)
         else:
             # A pod that stops comes back with its storage, or has handed over when its relation ended.
-            observed, decided = self._reconcile(leaving=leaves, dismissed=isinstance(event, ops.StopEvent))
+            host = self._host(leaving=leaves, dismissed=isinstance(event, ops.StopEvent))
+            observed, decided = following.follow(host)
         if isinstance(event, ops.RelationDepartedEvent):
             # When the whole relation goes, Juju says only that each coordinator does; and one that goes by
             # itself leaves out every worker, too.
             gateways = self._gateways(event, leaves=leaves)
-            departure.await_forgotten(self.product, self.net, observed.unit, gateways, _FORGET_S)
+            departure.await_forgotten(self.product, self.net, observed.unit, gateways, departure.FORGET_S)
             if leaves and self._holds(observed):
                 status.show(self.unit, ops.MaintenanceStatus("leaving: the units that stay restart first"))
                 departure.await_rolled(self.product, self.net, gateways, _ROLLED_S)
@@ -69,49 +58,13 @@ class WorkerCharm(ops.CharmBase):
         roles = self._line(observed.document).expand(observed.roles)
         return observed.process.running and drain.of(self.product.drains, roles) is not None
 
+    def _tell_drain(self, waits: str) -> None:
+        status.show(self.unit, ops.MaintenanceStatus(f"draining: {waits}"))
+
     def _tell_version(self, container: ops.Container) -> None:
         """Tell `juju status` which version the image holds; a container is never given another one."""
         if version := release_of(self.product, charm_of(self.product), container):
             self.unit.set_workload_version(version)
-
-    def _reconcile(self, *, leaving: bool, dismissed: bool) -> tuple[worker.Observed, worker.Desired]:
-        host = self._host(leaving=leaving, dismissed=dismissed)
-        for _ in range(_ROUNDS):
-            observed, decided, actions = engine.reconcile(
-                host, partial(worker.decide, self.product), host.diff
-            )
-            if not actions:
-                break
-        else:
-            observed = host.observe()
-            decided = worker.decide(self.product, observed)
-        host.watch(observed, decided)
-        return observed, decided
-
-    def _hand_over(self) -> tuple[worker.Observed, worker.Desired]:
-        """Let the unit go once it has handed over what it holds: this is what a hook may take time for.
-
-        Raises:
-            NotHandedOverError: it hasn't in time. Juju says so of the unit, and runs the hook again.
-        """
-        host = self._host(leaving=False, dismissed=True, hands_over=True)
-        waits, end_s = "", self.net.now() + _HAND_OVER_S
-        while self.net.now() < end_s:
-            observed, decided, actions = engine.reconcile(
-                host, partial(worker.decide, self.product), host.diff
-            )
-            waits = decided.report.handover
-            if decided.report.phase is Phase.DRAINED and not actions:
-                host.released()
-                return observed, decided
-            if not host.service.reachable:
-                return observed, decided
-            status.show(self.unit, ops.MaintenanceStatus(f"draining: {waits}"))
-            self.net.pause(_LOOK_S)
-        raise NotHandedOverError(
-            f"cannot let {self.unit.name} go: {waits}; mend that, or remove it with --force"
-            " and lose what only it holds"
-        )
 
     def _host(self, *, leaving: bool, dismissed: bool, hands_over: bool = False) -> WorkerHost:
         relation = self.model.get_relation(self._endpoint)

@@ -19,14 +19,11 @@ from rolecall.core.model import Credentials, Document, File, Phase, ProcessSpec,
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
 from rolecall.juju import containers
+from rolecall.juju.containers import AUTHORITY, FOLDER
 from rolecall.juju.farewell import Farewell
 from rolecall.juju.interfaces import bags
 from rolecall.juju.net import Net
 
-FOLDER = "/etc/rolecall"
-"""Where a worker's container has its files; data is on the storage."""
-AUTHORITY = f"{FOLDER}/object-store-ca.crt"
-"""Where every worker has the certificate of the object store's authority, if it needs one."""
 _RETRY_S = 15
 """After how long a process that ended at once is tried again."""
 _IDENTIFY_S = 10.0
@@ -58,7 +55,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
     """The process in it."""
     unit: ops.Unit
     relation: ops.Relation | None
-    """The one to the coordinator, while it stands."""
+    """The one to the coordinator, while it stands; a coordinator's own worker reports among its peers."""
     document: Document | None
     credentials: Credentials | None
     net: Net
@@ -66,6 +63,10 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
     dismissed: bool = False
     hands_over: bool = True
     """Whether a dismissed unit hands over what it holds: one that comes back on its storage needn't."""
+    beside: bool = False
+    """Whether a gateway has the same address."""
+    keeps: frozenset[str] = frozenset()
+    """Keys of the unit's bag that aren't the report's."""
 
     @property
     def paths(self) -> worker.Paths:
@@ -81,7 +82,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
     @property
     def base(self) -> str:
         """Where this unit's own process answers."""
-        return _base(self.product, self.me.address)
+        return _base(self.product, self.me.address, beside=self.beside)
 
     def observe(self) -> worker.Observed:
         """Look at the unit."""
@@ -106,6 +107,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             roles=part.roles,
             becomes=part.becomes,
             paths=self.paths,
+            beside=self.beside,
             leaving=self.leaving or bool(part.becomes),
             dismissed=self.dismissed,
             document=self.document,
@@ -183,7 +185,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
 
     def _publish(self, report: Report) -> None:
         if self.relation is not None:
-            bags.write(self.relation, None, self.unit, Bags(unit=wire.encode(report)))
+            bags.write(self.relation, None, self.unit, Bags(unit=wire.encode(report)), keeps=self.keeps)
 
     def _remember(self, action: changes.AskUnit | changes.KeepHandover) -> None:
         farewell = self._farewell()
@@ -268,7 +270,11 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             unit=self.me.unit,
             base=self.base,
             others=tuple(
-                _base(self.product, name) for name in document.choices.seeds if name != self.me.name
+                _base(self.product, name, beside=beside)
+                for name in document.choices.seeds
+                # Who of them is beside a gateway isn't known: it answers there, and the others don't.
+                for beside in ((False, True) if document.solo else (False,))
+                if name != self.me.name
             ),
         )
         return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.net.ask)
@@ -299,8 +305,8 @@ def reported(relation: ops.Relation | None, unit: ops.Unit) -> Report | None:
     return wire.report_in(relation.data[unit]) if relation else None
 
 
-def _base(product: Product, host: str) -> str:
-    return f"http://{host}:{product.port('http')}"
+def _base(product: Product, host: str, *, beside: bool = False) -> str:
+    return f"http://{host}:{product.port('http', beside=beside)}"
 
 
 def _why(answer: Answer) -> str:

@@ -145,15 +145,27 @@ def _store(store: ObjectStore) -> Tree:
 def _receivers() -> Tree:
     """Build the receivers: all of them, so that opening one more at the gateway restarts nothing."""
 
-    def at(port: int) -> Tree:
-        return {"endpoint": f"{fragments.ADDRESS}:{port}"}
+    def at(name: str, port: int) -> Tree:
+        # Beside a gateway it is another one; a default is written so in Tempo's config
+        # (https://grafana.com/docs/tempo/latest/configuration/#use-environment-variables-in-the-configuration).
+        return {"endpoint": f"{fragments.ADDRESS}:${{ROLECALL_{name}_PORT:-{port}}}"}
 
     # 4 MiB is gRPC's own limit; a batch that an ingester takes should not be refused before.
     grpc: Tree = {"max_recv_msg_size_mib": _MOST_MIB}
     return {
-        "otlp": {"protocols": {"grpc": {**at(_OTLP_GRPC), **grpc}, "http": at(_OTLP_HTTP)}},
-        "zipkin": at(_ZIPKIN),
-        "jaeger": {"protocols": {"grpc": {**at(_JAEGER_GRPC), **grpc}, "thrift_http": at(_JAEGER_HTTP)}},
+        "otlp": {
+            "protocols": {
+                "grpc": {**at("OTLP_GRPC", _OTLP_GRPC), **grpc},
+                "http": at("OTLP_HTTP", _OTLP_HTTP),
+            }
+        },
+        "zipkin": at("ZIPKIN", _ZIPKIN),
+        "jaeger": {
+            "protocols": {
+                "grpc": {**at("JAEGER_GRPC", _JAEGER_GRPC), **grpc},
+                "thrift_http": at("JAEGER_THRIFT_HTTP", _JAEGER_HTTP),
+            }
+        },
     }
 
 

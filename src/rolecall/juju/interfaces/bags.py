@@ -38,15 +38,22 @@ def read(relation: ops.Relation) -> Theirs:
     return Theirs(read_app(relation), read_units(relation))
 
 
-def write(relation: ops.Relation, app: ops.Application | None, unit: ops.Unit, bags: Bags) -> tuple[str, ...]:
+def write(
+    relation: ops.Relation,
+    app: ops.Application | None,
+    unit: ops.Unit,
+    bags: Bags,
+    *,
+    keeps: frozenset[str] = frozenset(),
+) -> tuple[str, ...]:
     """Make our side of a relation say `bags` and nothing else; return the keys that were written or removed.
 
     `app` is None on a unit that doesn't lead: only the leader may write, or read, its application's bag. A
-    relation that is going away is left alone.
+    relation that is going away is left alone, as are the keys of the unit's bag that it `keeps`.
     """
     if not relation.active:
         return ()
-    changed = _write(relation.data[unit], bags.unit)
+    changed = _write(relation.data[unit], bags.unit, keeps)
     return changed if app is None else (*changed, *_write(relation.data[app], bags.app))
 
 
@@ -55,12 +62,14 @@ def write_app(relation: ops.Relation, app: ops.Application, wanted: Mapping[str,
     return _write(relation.data[app], wanted) if relation.active else ()
 
 
-def _write(bag: ops.RelationDataContent, wanted: Mapping[str, str]) -> tuple[str, ...]:
+def _write(
+    bag: ops.RelationDataContent, wanted: Mapping[str, str], keeps: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """Write one bag; an empty text is no text, because Juju takes it for a removal."""
     there = dict(bag)
     said = {key: text for key, text in wanted.items() if text}
     new = tuple(key for key in sorted(said) if there.get(key) != said[key])
-    gone = tuple(key for key in sorted(there.keys() - said.keys()) if key not in _OF_JUJU)
+    gone = tuple(key for key in sorted(there.keys() - said.keys()) if key not in _OF_JUJU | keeps)
     for key in new:
         bag[key] = said[key]
     for key in gone:

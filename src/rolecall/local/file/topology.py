@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from rolecall.core import settings as core_settings
+from rolecall.core import solo
 from rolecall.core.model import Credentials, Group, ObjectStore, Problem, Telemetry
 from rolecall.core.product import Product, Settings
 from rolecall.local import topology_telemetry
@@ -30,7 +31,7 @@ _EXAMPLE = "clusters: {logs: {product: NAME}}"
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 _RELEASE = re.compile(r"\d+\.\d+\.\d+[\w.+~-]*")
 _LONGEST_NAME = 40
-_SOLO = Group(name="solo", roles=("all",), units=1)
+_SOLO = Group(name="solo", roles=solo.ROLES, units=1)
 """Who serves a cluster for which no workers are written."""
 
 
