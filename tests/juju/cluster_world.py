@@ -20,7 +20,7 @@ from fake_rings import FakeRings
 from ops import pebble, testing
 
 from rolecall.core import options, roles, solo, wire
-from rolecall.core.model import Report
+from rolecall.core.model import Grant, Report
 from rolecall.core.product import Product
 from rolecall.core.routes import Answer
 from rolecall.juju import metadata
@@ -283,8 +283,7 @@ class ClusterWorld(StillWorld):
 
     def _judge_grants(self, unit: Unit, state: testing.State) -> None:
         """Judge each new leave to go down on purpose by the reports that the leader had before it."""
-        said = [one for one in state.relations if one.local_app_data.get("grants", "{}") != "{}"]
-        if unit.spec.meta["name"] != metadata.name(self.product, "coordinator") or not said:
+        if unit.spec.meta["name"] != metadata.name(self.product, "coordinator"):
             return
         reports: dict[str, Report] = {}
         for relation in state.relations:
@@ -293,7 +292,7 @@ class ClusterWorld(StillWorld):
                     # A report of another version counts as none, for the leader too.
                     if report := wire.report_in(bag):
                         reports[f"{relation.remote_app_name}-{number}"] = report
-        for name, grant in wire.decode_document(said[0].local_app_data).value.grants.items():
+        for name, grant in _grants(state).items():
             if (name, grant.revision) in self._judged or not grant.since or not grant.digest:
                 continue
             self._judged.add((name, grant.revision))
@@ -453,3 +452,12 @@ def _pod(unit: Unit) -> str:
 
 def _set(unit: Unit, container: str, check: str, status: pebble.CheckStatus) -> None:
     unit.pod.set_check(container, check, status, failures=1 if status == pebble.CheckStatus.DOWN else 0)
+
+
+def _grants(state: testing.State) -> Mapping[str, Grant]:
+    """Return the leaves that a leading coordinator has published, to workers and to its peers alike.
+
+    A bag that something else was written into stays so until a hook in which the leader publishes.
+    """
+    told = (wire.document_in(one.local_app_data) for one in state.relations)
+    return next((one.grants for one in told if one is not None and one.grants), dict[str, Grant]())
