@@ -40,8 +40,7 @@ def part_of(
 
     `spec` is how its process was last started, `last` what it last said. One that is `leaving` gets no other.
     """
-    spoken = (line for line in product.lines if document is not None and line.name == document.line)
-    line = next(spoken, product.lines[0])
+    line = line_of(product, document)
     had = _had(product, line, spec, last)
     old, new = (drain.of(product.drains, line.expand(roles)) for roles in (had, written))
     # Roles that make no process change nothing.
@@ -49,6 +48,14 @@ def part_of(
     if old is None or old is new or refused:
         return Part(roles=written, drain=new)
     return Part(roles=had, becomes=() if leaving else written, drain=old)
+
+
+def line_of(product: Product, document: Document | None) -> Line:
+    """Return the line that the coordinator speaks of, the default one if there is none that we know."""
+    try:
+        return product.line(document.line if document else "")
+    except KeyError:
+        return product.lines[0]
 
 
 def _had(product: Product, line: Line, spec: ProcessSpec | None, last: Report | None) -> tuple[str, ...]:

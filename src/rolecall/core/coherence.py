@@ -6,6 +6,8 @@ anything, so a cluster that isn't coherent still gets everything that doesn't ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rolecall.core import crashes
 from rolecall.core.model import Choices, Cluster, Group, Problem, Severity, Unit
 from rolecall.core.product import Product, Settings
@@ -17,9 +19,13 @@ def judge_topology(product: Product, line: Line, groups: tuple[Group, ...]) -> t
     problems: list[Problem] = []
     for group in groups:
         problems.extend(problems_of(line, product.name, group.name, group.roles))
-    present = {role for group in groups if group.units > 0 for role in line.expand(group.roles)}
-    problems.extend(_missing(line, groups, role) for role in line.missing(present))
+    problems.extend(_missing(line, groups, role) for role in line.missing(deployed(line, groups)))
     return tuple(problems)
+
+
+def deployed(line: Line, groups: Iterable[Group]) -> frozenset[str]:
+    """Return the roles that somebody is to run."""
+    return frozenset(role for group in groups if group.units for role in line.expand(group.roles))
 
 
 def _missing(line: Line, groups: tuple[Group, ...], role: str) -> Problem:

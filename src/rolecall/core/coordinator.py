@@ -267,7 +267,7 @@ def _document(
             granted=old.grants if old else {},
             serving=observed.front.serving,
             revision=revision,
-            deployed=entrypoint.deployed(line, cluster) - filled,
+            deployed=coherence.deployed(line, cluster.groups) - filled,
             fewer=_fewer(observed.memory.good, base),
             paused=observed.paused,
         )

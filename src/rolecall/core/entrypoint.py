@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from rolecall.core import choices, gateway, nginx, rollout
+from rolecall.core import choices, coherence, gateway, nginx, rollout
 from rolecall.core.model import Choices, Cluster, Unit
 from rolecall.core.product import Product
 from rolecall.core.roles import Line
@@ -26,7 +26,7 @@ def gateway_of(
 ) -> tuple[str, frozenset[str]]:
     """Render the gateway for the units that are ready and not held."""
     made = observed.published.choices if observed.published else Choices()
-    wanted = deployed(line, cluster)
+    wanted = coherence.deployed(line, cluster.groups)
     able = (unit for unit in cluster.units if unit.ready and unit.address and unit.id not in planned.held)
     serving = _lasting(choices.answering(product, tuple(able), made), wanted)
     servers = {
@@ -52,11 +52,6 @@ def gateway_of(
     )
     text = nginx.render(value, dialect=observed.front.dialect, paths=observed.front.paths)
     return text, frozenset(unit.id for unit in serving)
-
-
-def deployed(line: Line, cluster: Cluster) -> frozenset[str]:
-    """Return the roles that somebody is to run."""
-    return frozenset(role for group in cluster.groups if group.units for role in line.expand(group.roles))
 
 
 def _lasting(units: tuple[Unit, ...], deployed: frozenset[str]) -> tuple[Unit, ...]:

@@ -8,6 +8,7 @@ a role is left without anybody.
 
 from __future__ import annotations
 
+from rolecall.core import coherence
 from rolecall.core.model import Group, Problem, Severity
 from rolecall.core.roles import Line
 
@@ -37,4 +38,4 @@ def judge(line: Line, groups: tuple[Group, ...], own: Group | None) -> tuple[Pro
 
 
 def _missing(line: Line, groups: tuple[Group, ...]) -> tuple[str, ...]:
-    return line.missing(role for group in groups if group.units for role in line.expand(group.roles))
+    return line.missing(coherence.deployed(line, groups))

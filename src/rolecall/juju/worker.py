@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import ops
 
 from rolecall.core import drain, options, wire, worker
+from rolecall.core.becoming import line_of
 from rolecall.core.endpoints import charm_of, worker_endpoints
 from rolecall.core.model import Document, Phase, Problem, Severity, verdict_of
 from rolecall.core.product import Product
-from rolecall.core.roles import Line, problems_of
+from rolecall.core.roles import problems_of
 from rolecall.juju import containers, departure, events, following, status, store
 from rolecall.juju.net import HttpNet, Net, unit_name
 from rolecall.juju.worker_host import Me, WorkerHost, release_of, reported
@@ -55,7 +56,7 @@ class WorkerCharm(ops.CharmBase):
 
     def _holds(self, observed: worker.Observed) -> bool:
         """Whether the unit has something to hand over, as far as its roles tell."""
-        roles = self._line(observed.document).expand(observed.roles)
+        roles = line_of(self.product, observed.document).expand(observed.roles)
         return observed.process.running and drain.of(self.product.drains, roles) is not None
 
     def _tell_drain(self, waits: str) -> None:
@@ -102,18 +103,11 @@ class WorkerCharm(ops.CharmBase):
     def _roles(self, relation: ops.Relation | None, document: Document | None) -> tuple[str, ...]:
         """Return the roles to run: the options', or the last ones while those make no process."""
         chosen = options.roles_of(self.product, self.config)
-        line = self._line(document)
+        line = line_of(self.product, document)
         if not problems_of(line, self.product.name, self.app.name, chosen):
             return chosen
         last = reported(relation, self.unit)
         return last.roles if last else ()
-
-    def _line(self, document: Document | None) -> Line:
-        """Return the line that the coordinator speaks of, the default one if there is none that we know."""
-        try:
-            return self.product.line(document.line if document else "")
-        except KeyError:
-            return self.product.lines[0]
 
     def _document(self, relation: ops.Relation | None) -> Document | None:
         if relation is None:
@@ -162,7 +156,7 @@ class WorkerCharm(ops.CharmBase):
                 )
             )
         else:
-            line = self._line(observed.document)
+            line = line_of(self.product, observed.document)
             problems.extend(problems_of(line, self.product.name, self.app.name, chosen))
         if self.model.get_relation(self._endpoint) is None:
             problems.append(
