@@ -134,6 +134,18 @@ def test_what_is_left_is_said(lines: tuple[str, ...], files: dict[str, int], lef
     assert advance(KEEPS, later, kept) == asking(kept, 105, f"it is handing over: {left}")
 
 
+def test_what_is_not_ready_to_be_handed_over_counts_once_no_more_writes_come():
+    """Without an end of the writes there would always be something."""
+    drain = replace(KEEPS, held={}, unsent=lambda _: (), unready=unsent)
+    sight = alive(101, disk=Disk(sizes={"unsent/a": 1}))
+    told = replace(ASKED, refused="")
+    waits = "it is handing over: unsent/a isn't in the object store yet"
+    assert advance(drain, sight, told) == going_on(told, waits)
+    untold = replace(told, told_s=0)
+    waits = "it has handed over; readers find it within 60 s"
+    assert advance(replace(drain, stop=()), sight, untold) == going_on(replace(untold, empty_s=101), waits)
+
+
 def test_what_was_refused_is_said_until_it_is_answered_well():
     kept = replace(ASKED, asked_s=0)
     assert advance(KEEPS, alive(104.5), kept) == going_on(kept, NO)

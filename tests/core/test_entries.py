@@ -13,7 +13,7 @@ from rolecall.core.routes import Access
 
 RUN = "1234567890abcdef"
 WINDOW = Window(run=RUN, start_s=1700000000, end_s=1700000060)
-TRACE = {"traceID": f"{RUN}0000000000000007"}
+TRACE = {"traceID": f"{RUN}7000000000000000"}
 ANSWERS: dict[str, object] = {
     "loki": {
         "data": {
@@ -31,7 +31,7 @@ ANSWERS: dict[str, object] = {
             ]
         }
     },
-    "tempo": {"traces": [TRACE, *(2 * [{"traceID": f"{RUN}0000000000000008"}])]},
+    "tempo": {"traces": [TRACE, *(2 * [{"traceID": f"{RUN}8000000000000000"}])]},
     "pyroscope": {
         "flamebearer": {
             "names": ["total", "other", "entry-8", "entry-7"],

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from rolecall.core import choices, coherence, coordinator, gateway, identity, settings, worker
+from rolecall.core.handover import Disk
 from rolecall.core.model import S3, Choices, Cluster, Deployment, Directory, Document, Severity
 from rolecall.core.product import Blueprint
 from rolecall.core.products.tempo import TEMPO
@@ -330,3 +331,16 @@ def test_a_frontend_rests_while_its_querier_does():
     assert ids == {unit.id for unit in ready if unit.name != made.dialed["querier/0"]}
     assert choices.answering(TEMPO, units, made) == units
     assert choices.answering(TEMPO, lone, made) == lone
+
+
+def test_what_an_ingester_has_yet_to_upload_is_seen_at_every_stage():
+    """A head or what is being made of it, a block, and a block beside which it says that it is uploaded."""
+    (drain,) = TEMPO.drains
+    head, block = "wal/0ee0+t+vParquet4/meta.json", "wal/blocks/t/0ee0/"
+    unsent = f"{block}meta.json"
+    stages = [set[str](), {head}, {head, f"{block}data.parquet"}, {unsent}, {unsent, f"{block}flushed"}]
+    disks = [Disk(sizes=dict.fromkeys(sorted(stage), 1)) for stage in stages]
+
+    assert [drain.unready(disk) for disk in disks] == [(), (head,), (head,), (), ()]
+    assert [drain.unsent(disk) for disk in disks] == [(), (), (), (unsent,), ()]
+    assert [drain.leftovers(disk) for disk in disks] == [(), (head,), (head,), (unsent,), ()]

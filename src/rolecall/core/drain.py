@@ -169,7 +169,7 @@ def _telling(drain: Drain, seen: Sight, kept: Handover) -> Step:
 
 def _asked(drain: Drain, seen: Sight, kept: Handover) -> Step:
     """Decide while a process that was asked is handing over."""
-    if not kept.empty_s and (left := _left(drain, seen)):
+    if not kept.empty_s and (left := _left(drain, seen, kept)):
         return _asking(drain, seen, kept, f"it is handing over: {left}")
     kept = replace(kept, empty_s=kept.empty_s or seen.now_s)
     if seen.now_s - kept.empty_s < drain.found_s:
@@ -254,12 +254,12 @@ def _asking(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
     )
 
 
-def _left(drain: Drain, seen: Sight) -> str:
+def _left(drain: Drain, seen: Sight, kept: Handover) -> str:
     """Say what a process still holds; empty when it holds nothing."""
     counts = {name: metrics.total(seen.metrics, (name,), otherwise=math.inf) for name in drain.held}
     if math.inf in counts.values():
         return "its metrics can't be read"
-    if unsent := drain.unsent(seen.disk):
+    if unsent := (*drain.unsent(seen.disk), *(drain.unready(seen.disk) if kept.told_s else ())):
         return f"{unsent[0]} isn't in the object store yet"
     return ", ".join(drain.held[name].format(count=f"{count:g}") for name, count in counts.items() if count)
 

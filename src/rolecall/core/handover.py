@@ -55,6 +55,8 @@ class Drain(Struct, frozen=True, kw_only=True):
     """Names of small files there in which a process says what it has handed over."""
     unsent: Callable[[Disk], tuple[str, ...]] = _nothing
     """What a process that was asked has yet to hand over, by its disk; beside `held`."""
+    unready: Callable[[Disk], tuple[str, ...]] = _nothing
+    """The same, before it is ready to be handed over. Only who gets no more writes ever has none."""
     leftovers: Callable[[Disk], tuple[str, ...]] = _nothing
     """What a process that has handed over and ended has left behind nevertheless."""
     stored: Callable[[Disk], tuple[str, ...]] = _nothing

@@ -355,13 +355,18 @@ def _unsent(disk: Disk) -> tuple[str, ...]:
     return tuple(one[0] for one in found if one is not None and f"{one[1]}flushed" not in disk.sizes)
 
 
+def _heads(disk: Disk) -> tuple[str, ...]:
+    return tuple(path for path in sorted(disk.sizes) if _HEAD.fullmatch(path))
+
+
 def _leftovers(disk: Disk) -> tuple[str, ...]:
-    return (*_unsent(disk), *(path for path in sorted(disk.sizes) if _HEAD.fullmatch(path)))
+    return (*_unsent(disk), *_heads(disk))
 
 
 # No call keeps an ingester from taking traces. It has flushed all it has before its end, so that nothing is
-# left to do then. A flush that fails is answered like one that works, so its disk tells. Readers look for new
-# blocks every five seconds; a look may have begun before.
+# left to do then. A flush that fails is answered like one that works, and one that works before there are
+# blocks to upload, so its disk tells. The compactor lists new blocks every five seconds, readers look into
+# its list as often; a look may have begun before.
 _DRAIN = Drain(
     roles=("ingester",),
     ring="collectors/ring",
@@ -370,6 +375,7 @@ _DRAIN = Drain(
     kept_s=12,
     data=("wal/",),
     unsent=_unsent,
+    unready=_heads,
     leftovers=_leftovers,
 )
 
@@ -400,9 +406,13 @@ def _check(marker: str, now_ns: int) -> Check:
 
 
 def _write(entry: Entry) -> Call:
-    """Write one trace of one span; traces are shared out by their ids, here the run's and the entry's."""
+    """Write one trace of one span.
+
+    Its id is the run's, then the entry's number, its last digit first: ids that differ only in their last
+    byte go to the same ingesters (fnv1 in pkg/util/hash.go), all of some 13 seconds.
+    """
     span = {
-        "traceId": f"{entry.run}{entry.number:016x}",
+        "traceId": entry.run + f"{entry.number:016x}"[::-1],
         "spanId": entry.run,
         "name": f"entry {entry.number}",
         "kind": 1,
@@ -431,7 +441,7 @@ def _read(window: Window) -> Call:
 
 def _found(window: Window, answer: str) -> Mapping[int, int]:
     ids = (trace["traceID"] for trace in json.loads(answer)["traces"])
-    return Counter(int(trace.removeprefix(window.run), 16) for trace in ids)
+    return Counter(int(trace.removeprefix(window.run)[::-1], 16) for trace in ids)
 
 
 def _receiver(paths: str, name: str, *, protocol: Protocol = Protocol.HTTP) -> tuple[Route, ...]:
