@@ -197,6 +197,8 @@ QUIET = Drain(
     unfinished=lambda disk: tuple(path for path in disk.sizes if path == "marker"),
     stored=lambda disk: tuple(f"{path}.gz" for path in disk.sizes if path.startswith("index/")),
 )
+GOING = "the others hear that it is gone"
+LEAVE = Verb(method="POST", path="/shutdown", roles=("ingester",))
 RING = '{"ingesters": {"w": {"addr": "a", "tokens": [7]}, "v": {"addr": "b", "tokens": [20]}}}'
 
 
@@ -252,6 +254,23 @@ def test_one_that_hands_over_at_its_end_goes_on_for_readers():
     left = Sight(now_s=127, disk=Disk(sizes={"wal/2": 1}))
     step = advance(QUIET, left, step.handover)
     assert (step.course, step.handover) == (Course.START, Handover(entry=kept.entry))
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_nobody_asks_a_unit_in_the_moment_of_its_end(ready: bool):
+    """It leaves its rings while it still answers, ready or not; a process that began since has not."""
+    drain = replace(KEEPS, leave=(LEAVE,), found_s=5)
+    kept = Handover(asked_s=103, told_s=100, empty_s=104)
+    assert advance(drain, alive(108.5), kept).ask == ()
+    step = advance(drain, alive(109), kept)
+    assert (step.course, step.ask, step.waits) == (Course.GO_ON, (LEAVE,), GOING)
+    assert step.handover == step.then == replace(kept, parted_s=109)
+    waiting = advance(drain, alive(111, ready=ready), step.then)
+    assert waiting == Step(course=Course.GO_ON, handover=step.then, then=step.then, waits=GOING)
+    assert advance(drain, alive(112, ready=ready), step.then).course is Course.END
+
+    began = advance(drain, alive(112, born=110), step.then)
+    assert (began.course, began.handover.parted_s) == (Course.GO_ON, 0)
 
 
 def test_an_end_that_was_not_a_whole_one_begins_anew():

@@ -18,6 +18,10 @@ def unsent(disk: Disk) -> tuple[str, ...]:
     return tuple(sorted(path for path in disk.sizes if path.startswith("unsent/")))
 
 
+def nothing(_: Disk) -> tuple[str, ...]:
+    return ()
+
+
 KEEPS = Drain(
     roles=("ingester",),
     stop=(READ_ONLY,),
@@ -136,7 +140,7 @@ def test_what_is_left_is_said(lines: tuple[str, ...], files: dict[str, int], lef
 
 def test_what_is_not_ready_to_be_handed_over_counts_once_no_more_writes_come():
     """Without an end of the writes there would always be something."""
-    drain = replace(KEEPS, held={}, unsent=lambda _: (), unready=unsent)
+    drain = replace(KEEPS, held={}, unsent=nothing, unready=unsent)
     sight = alive(101, disk=Disk(sizes={"unsent/a": 1}))
     told = replace(ASKED, refused="")
     waits = "it is handing over: unsent/a isn't in the object store yet"

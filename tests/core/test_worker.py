@@ -7,7 +7,7 @@ from properties.test_guarantees import published
 from rich.pretty import pretty_repr
 
 from rolecall.core import changes, worker, workload
-from rolecall.core.handover import Sight
+from rolecall.core.handover import Handover, Sight
 from rolecall.core.model import LEAVE, Credentials, Document, Grant, Secret
 from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
@@ -110,6 +110,25 @@ def test_a_unit_that_stays_after_all_takes_writes_again():
 
     assert desired.process == spec
     assert not desired.report.ready
+
+
+def test_a_unit_that_stays_after_all_starts_again_when_it_has_left_its_rings():
+    """There is no way back for the process: it ends, and is started as what the unit is to be."""
+    tempo = PRODUCTS["tempo"]
+    groups = [a_group(*rest) for rest in tempo.minimal]
+    document = published(tempo, observed(tempo, groups))
+    seen = a_worker("ingester/0", ("ingester",), document=document)
+    spec = worker.decide(tempo, seen).process
+    parted = replace(
+        seen,
+        process=process_of(spec, ready=False),
+        sight=Sight(now_s=200, metrics="process_start_time_seconds 50"),
+        handover=Handover(told_s=100, tried_s=100, asked_s=103, empty_s=104, parted_s=150),
+    )
+
+    assert worker.decide(tempo, parted).process is None
+    ended = replace(parted, process=worker.Process(), sight=Sight(now_s=201))
+    assert worker.decide(tempo, ended).process == spec
 
 
 def test_a_document_for_another_product_is_named():

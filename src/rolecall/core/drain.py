@@ -8,8 +8,9 @@ anywhere goes on where it was.
    asked to hand over what it holds. A process that was started since has forgotten that: it is told again.
 2. Its own metrics say that nothing is left.
 3. The readers get the time they need to find it in the object store; the process still answers for it.
-4. The process ends, and hands over at its end what came in meanwhile. What then lies on its disk and in
-   no object store brings the process back, and all begins anew.
+4. The process leaves its rings where it can while it still answers, so that nobody asks it in the moment of
+   its end. It ends, and hands over at its end what came in meanwhile. What then lies on its disk and in no
+   object store brings the process back, and all begins anew.
 5. The readers get their time once more, and the unit is drained.
 
 Where a process hands over at its end only, it comes back at once, and answers for what it has handed over
@@ -90,6 +91,8 @@ def advance(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     if seen.alive:
         if drain is None or seen.forced or seen.ending:
             return _ending(kept)
+        if kept.parted_s > _started(seen, otherwise=0.0):
+            return _parting(drain, seen, kept) or _ending(kept)
         return _reading(drain, seen, kept) if seen.reads_only else _serving(drain, seen, kept)
     if drain is None or seen.forced:
         return Step(course=Course.DONE, handover=kept)
@@ -131,7 +134,7 @@ def _serving(drain: Drain, seen: Sight, kept: Handover) -> Step:
     began = _started(seen, otherwise=seen.now_s)
     if kept.asked_s > began:
         return _asked(drain, seen, kept)
-    kept = replace(kept, asked_s=0.0, empty_s=0.0)
+    kept = replace(kept, asked_s=0.0, empty_s=0.0, parted_s=0.0)
     if kept.told_s <= began:
         return _telling(drain, seen, replace(kept, told_s=0.0))
     if seen.now_s - kept.told_s < _HEARD_S:
@@ -185,7 +188,7 @@ def _started(seen: Sight, *, otherwise: float) -> float:
 def _end(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
     """Have a process end that has handed over as far as it can, and come back if it is still needed."""
     if not drain.reads_only:
-        return Step(course=Course.END, handover=kept, waits=waits)
+        return _parting(drain, seen, kept) or Step(course=Course.END, handover=kept, waits=waits)
     kept = replace(kept, started_s=_started(seen, otherwise=0.0))
     entry = _quiet(seen, kept)
     return Step(
@@ -196,6 +199,18 @@ def _end(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
         then=kept,
         waits="its process ends, and comes back for readers only",
     )
+
+
+def _parting(drain: Drain, seen: Sight, kept: Handover) -> Step | None:
+    """Have a process leave its rings; None once the others have heard of that, or where it can't."""
+    heard = kept.parted_s and seen.now_s - kept.parted_s >= _HEARD_S
+    if heard or not drain.leave:
+        return None
+    ask = () if kept.parted_s else drain.leave
+    # Refused or not, it ends then.
+    kept = replace(kept, parted_s=kept.parted_s or seen.now_s)
+    waits = "the others hear that it is gone"
+    return Step(course=Course.GO_ON, handover=kept, ask=ask, then=kept, waits=waits)
 
 
 def _ending(kept: Handover) -> Step:

@@ -36,6 +36,9 @@ class Drain(Struct, frozen=True, kw_only=True):
     """Calls that stop the writes, in order; they may be repeated."""
     ask: tuple[Verb, ...] = ()
     """Calls that start the handing over once the others have heard of it, in order; they may be repeated."""
+    leave: tuple[Verb, ...] = ()
+    """Calls after which the others ask a process for nothing more, although it still answers; it can't go on
+    from there."""
     undo: tuple[Verb, ...] = ()
     """Calls that take it back, for a unit that stays after all."""
     ring: str = ""
@@ -85,6 +88,8 @@ class Handover(Struct, frozen=True, kw_only=True):
     """When it was first seen to hold nothing."""
     ended_s: float = 0.0
     """When it was first seen to have ended, and to have left nothing behind."""
+    parted_s: float = 0.0
+    """When the process was told to leave its rings, while it still answered."""
     entry: Entry | None = None
     """What the unit had in its ring before it was asked."""
     started_s: float = 0.0

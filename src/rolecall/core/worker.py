@@ -113,7 +113,9 @@ def decide(product: Product, observed: Observed) -> Desired:
         return _unchanged(replace(observed, document=None), refusal)
     line = product.line(document.line)
     wanted = workload.spec(product, line, observed, document)
-    if _may_leave(observed, document, wanted):
+    # Who has left its rings can only end; what stays starts again.
+    parted = bool(observed.handover.parted_s) and observed.process.running
+    if parted or _may_leave(observed, document, wanted):
         return _leaving(product, line, observed, wanted)
     desired = _staying(product, line, observed, document, wanted)
     if observed.handover == Handover():

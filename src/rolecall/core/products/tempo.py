@@ -371,6 +371,8 @@ _DRAIN = Drain(
     roles=("ingester",),
     ring="collectors/ring",
     ask=(Verb(method="POST", path="/flush", roles=("ingester",)),),
+    # Its searches then answer as before, as long as the process goes on.
+    leave=(Verb(method="POST", path="/shutdown", roles=("ingester",)),),
     found_s=12,
     kept_s=12,
     data=("wal/",),
