@@ -8,12 +8,15 @@ import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from object_store import FickleStore
 from patience import until
 from real_clusters import Birth, Clusters, births, bring_up, written
 
+from rolecall.core import drain
+from rolecall.core.handover import CALL_S
 from rolecall.core.product import Product
 from rolecall.local import load, operations
 from rolecall.local.cluster import LocalCluster
@@ -108,6 +111,18 @@ def await_writes(ledger: Ledger, more: int = STEADY) -> None:
     )
     read = ledger.so_far().reads
     until(lambda: ledger.so_far().reads > read + 1, STEADY_S, "two more reads", seen=ledger.so_far)
+
+
+def upload(site: Site) -> None:
+    """Have every writer put what it has into the store, as if the time for that had come."""
+    ask = partial(site.cluster.asker.ask, timeout_s=CALL_S)
+    for place in site.cluster.places():
+        if (way := drain.of(site.product.drains, place.roles)) is not None:
+            base = ready_url(site.product, place.address).removesuffix(site.product.ready)
+            assert (
+                drain.refusal(way.ask, lambda verb, base=base: ask(base + verb.path, method=verb.method))
+                == ""
+            )
 
 
 def brought_up(clusters: Clusters, product: Product, store: FickleStore, workers: Mapping[str, int]) -> Site:

@@ -15,7 +15,7 @@ from judging import broken
 from object_store import FickleStore
 from real_clusters import Clusters, bring_up, recommended, take_down
 from rows import AROUND, DEEDS, FIRST
-from sites import Site, await_writes, brought_up, loaded
+from sites import Site, await_writes, brought_up, loaded, upload
 
 from rolecall.cli.group import rolecall
 from rolecall.core.products import PRODUCTS
@@ -65,6 +65,9 @@ def test_nothing_acknowledged_is_lost(
     with AROUND.get(fault.name, nullcontext)(site), loaded(site) as ledger:
         DEEDS[fault.name](site, ledger)
         await_writes(ledger)
+        if cell.gaps_after:
+            ledger.stop_writing()
+            upload(site)
         report = ledger.finish(limit_s=_READ_S if not cell.loses_s else _READ_WHAT_IS_LEFT_S)
 
     wrong = broken(cell, report)
