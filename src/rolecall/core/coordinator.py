@@ -15,6 +15,7 @@ from rolecall.core import (
     candidate,
     choices,
     coherence,
+    copies,
     entrypoint,
     forget,
     gateway,
@@ -259,6 +260,7 @@ def _document(
     )
     revision = (old.revision if old else 0) + 1
     wanted = _wanted(product, line, cluster, base)
+    flush = copies.flush(observed.memory.good, base, old, revision)
     planned = rollout.plan(
         rollout.Situation(
             line=line,
@@ -268,20 +270,17 @@ def _document(
             serving=observed.front.serving,
             revision=revision,
             deployed=coherence.deployed(line, cluster.groups) - filled,
-            fewer=_fewer(observed.memory.good, base),
+            fewer=copies.fewer(observed.memory.good, base),
+            flush=flush,
+            flushers=copies.flushers(product, cluster),
             paused=observed.paused,
         )
     )
     held = tuple(name for name in planned.held if name not in observed.front.serving)
-    document = replace(base, grants=planned.grants, held=held)
+    document = replace(base, grants=planned.grants, held=held, flush=flush, flushing=planned.flushing)
     if old is not None and replace(document, revision=old.revision) == old:
         return old, wanted, planned
     return replace(document, revision=revision), wanted, planned
-
-
-def _fewer(good: Document | None, base: Document) -> bool:
-    """Whether entries get fewer copies than by the last document that every unit was ready with."""
-    return good is not None and base.choices.replication_factor < good.choices.replication_factor
 
 
 def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> dict[str, str]:

@@ -35,11 +35,12 @@ from rolecall.core.gossip import Entry
 from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.routes import Answer, Verb
 
+UNREAD = "its metrics can't be read"
 _STARTED = "process_start_time_seconds"
 """Every process says when it began, in seconds since the epoch
 (prometheus.io/docs/instrumenting/writing_clientlibs, process metrics)."""
 
-_AGAIN_S = 5.0
+AGAIN_S = 5.0
 """After how long a process that refused, or that still holds something, is asked again."""
 _HEARD_S = 3.0
 """Within which time all members have heard what one of them was told: they gossip five times a second
@@ -91,7 +92,7 @@ def advance(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     if seen.alive:
         if drain is None or seen.forced or seen.ending:
             return _ending(kept)
-        if kept.parted_s > _started(seen, otherwise=0.0):
+        if kept.parted_s > started(seen, otherwise=0.0):
             return _parting(drain, seen, kept) or _ending(kept)
         return _reading(drain, seen, kept) if seen.reads_only else _serving(drain, seen, kept)
     if drain is None or seen.forced:
@@ -113,7 +114,7 @@ def take_back(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     """Decide one cycle of a unit that stays, though it may have been asked to hand over."""
     if drain is None or not kept.tried_s or not (drain.undo or kept.entry):
         return Step(course=Course.GO_ON, handover=Handover())
-    if not seen.ready or seen.now_s - kept.tried_s < _AGAIN_S:
+    if not seen.ready or seen.now_s - kept.tried_s < AGAIN_S:
         return Step(course=Course.GO_ON, handover=kept)
     return Step(
         course=Course.GO_ON,
@@ -131,7 +132,7 @@ def _serving(drain: Drain, seen: Sight, kept: Handover) -> Step:
         return Step(course=Course.GO_ON, handover=kept, waits="it isn't ready, and holds what it hasn't read")
     if not drain.stop and not drain.ask and not drain.ring:
         return _end(drain, seen, replace(kept, asked_s=seen.now_s), "it hands over at its end")
-    began = _started(seen, otherwise=seen.now_s)
+    began = started(seen, otherwise=seen.now_s)
     if kept.asked_s > began:
         return _asked(drain, seen, kept)
     kept = replace(kept, asked_s=0.0, empty_s=0.0, parted_s=0.0)
@@ -181,7 +182,8 @@ def _asked(drain: Drain, seen: Sight, kept: Handover) -> Step:
     return _end(drain, seen, kept, "its process is ending")
 
 
-def _started(seen: Sight, *, otherwise: float) -> float:
+def started(seen: Sight, *, otherwise: float) -> float:
+    """Return when a process says that it began, in seconds since the epoch."""
     return metrics.total(seen.metrics, (_STARTED,), otherwise=otherwise)
 
 
@@ -189,7 +191,7 @@ def _end(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
     """Have a process end that has handed over as far as it can, and come back if it is still needed."""
     if not drain.reads_only:
         return _parting(drain, seen, kept) or Step(course=Course.END, handover=kept, waits=waits)
-    kept = replace(kept, started_s=_started(seen, otherwise=0.0))
+    kept = replace(kept, started_s=started(seen, otherwise=0.0))
     entry = _quiet(seen, kept)
     return Step(
         course=Course.READS_ONLY,
@@ -225,7 +227,7 @@ def _quiet(seen: Sight, kept: Handover) -> Entry | None:
 
 def _reading(drain: Drain, seen: Sight, kept: Handover) -> Step:
     """Decide while a process is on its way to go on for readers only, or does."""
-    if _started(seen, otherwise=0.0) in {0.0, kept.started_s}:
+    if started(seen, otherwise=0.0) in {0.0, kept.started_s}:
         if seen.now_s - kept.asked_s > _BACK_S:
             return _ending(kept)
         waits = "its process ends, and comes back for readers only"
@@ -250,9 +252,14 @@ def _found(drain: Drain, seen: Sight, kept: Handover) -> tuple[str, ...]:
     return tuple(sorted({*kept.found, *drain.stored(seen.disk)} - {*seen.absent}))
 
 
+def counted(seen: Sight, names: Iterable[str]) -> dict[str, float]:
+    """Return what a process says of each of these metrics; infinity: it doesn't."""
+    return {name: metrics.total(seen.metrics, (name,), otherwise=math.inf) for name in names}
+
+
 def _soon(seen: Sight, kept: Handover) -> bool:
     """Whether something was tried in vain a moment ago."""
-    return kept.tried_s > kept.told_s and seen.now_s - kept.tried_s < _AGAIN_S
+    return kept.tried_s > kept.told_s and seen.now_s - kept.tried_s < AGAIN_S
 
 
 def _asking(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
@@ -271,9 +278,9 @@ def _asking(drain: Drain, seen: Sight, kept: Handover, waits: str) -> Step:
 
 def _left(drain: Drain, seen: Sight, kept: Handover) -> str:
     """Say what a process still holds; empty when it holds nothing."""
-    counts = {name: metrics.total(seen.metrics, (name,), otherwise=math.inf) for name in drain.held}
+    counts = counted(seen, drain.held)
     if math.inf in counts.values():
-        return "its metrics can't be read"
+        return UNREAD
     if unsent := (*drain.unsent(seen.disk), *(drain.unready(seen.disk) if kept.told_s else ())):
         return f"{unsent[0]} isn't in the object store yet"
     return ", ".join(drain.held[name].format(count=f"{count:g}") for name, count in counts.items() if count)

@@ -39,6 +39,11 @@ class Drain(Struct, frozen=True, kw_only=True):
     leave: tuple[Verb, ...] = ()
     """Calls after which the others ask a process for nothing more, although it still answers; it can't go on
     from there."""
+    flush: tuple[Verb, ...] = ()
+    """Calls that put what a process holds into the object store while it goes on as ever; none: there is no
+    such call."""
+    flushed: tuple[str, ...] = ()
+    """Those of `held` that are 0 once that is done, although more comes in."""
     undo: tuple[Verb, ...] = ()
     """Calls that take it back, for a unit that stays after all."""
     ring: str = ""
@@ -75,6 +80,9 @@ class Drain(Struct, frozen=True, kw_only=True):
 
 class Handover(Struct, frozen=True, kw_only=True):
     """What a unit's host remembers of a drain; times are seconds since the epoch, 0 for never."""
+
+    flush: int = 0
+    """What a flush is called that it goes through while it stays; 0: it is a drain."""
 
     told_s: float = 0.0
     """When it was told, and in its gossip, that it gets no more writes."""

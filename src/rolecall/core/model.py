@@ -171,6 +171,10 @@ class Report(Struct, frozen=True, kw_only=True):
     """What a unit that is to go still has to hand over, or waits for, in one line."""
     release: str = ""
     """The newest version of the product that the unit has had; empty: none told its version."""
+    stored: int = 0
+    """The newest `Document.flush` by which what the unit had is in the object store."""
+    found: int = 0
+    """The same, since the readers have had the time to find it there."""
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -282,6 +286,11 @@ class Document(Struct, frozen=True, kw_only=True):
     """Units that are to hand over what they hold ahead of their removal."""
     solo: bool = False
     """Whether the coordinator's own workers are to run."""
+    flush: int = 0
+    """What units call it in their reports that they have put what they hold into the object store while they
+    go on; 0: that isn't asked for."""
+    flushing: tuple[str, ...] = ()
+    """Units that are to do so now."""
 
 
 class File(Struct, frozen=True, kw_only=True):

@@ -12,17 +12,18 @@ from rolecall.core.rollout import Rollout
 
 def of_rollout(planned: Rollout, halts: tuple[Problem, ...], *, paused: bool) -> tuple[Problem, ...]:
     """Say how far a rollout is and what it waits for, or that it is paused."""
-    if not planned.remaining:
+    if not planned.remaining and not planned.unfound:
         return halts
     if paused or halts:
         return (*halts, *((_paused(planned),) if paused else ()))
     now = f"{', '.join(planned.held)} now" if planned.held else ""
     waits = f"waiting for {', '.join(planned.waits_for)}" if planned.waits_for else ""
+    finds = f"readers have yet to find what {', '.join(planned.unfound)} had" if planned.unfound else ""
     return (
         Problem(
             code="rollout",
             text=f"cannot call the rollout done: {len(planned.remaining)} units remain"
-            + "".join(f", {part}" for part in (now, waits) if part),
+            + "".join(f", {part}" for part in (now, waits, finds) if part),
             remedy="wait; one unit at a time leaves the gateway, restarts and comes back",
             severity=Severity.WAITING,
             facts=tuple(("unit", name) for name in planned.remaining),
@@ -43,7 +44,7 @@ def _paused(planned: Rollout) -> Problem:
 def arrived(units: Iterable[Unit], wanted: Mapping[str, str], planned: Rollout) -> bool:
     """Whether every unit is ready with what it should run, and nothing is under way."""
     ready = [unit.ready and unit.report.running == wanted.get(unit.id) for unit in units]
-    return bool(ready) and all(ready) and not planned.remaining
+    return bool(ready) and all(ready) and not planned.remaining and not planned.unfound
 
 
 def of_halts(

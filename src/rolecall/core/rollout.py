@@ -22,6 +22,9 @@ The rules, in the words of the guarantees:
 7. Where entries are to have fewer copies, who only reads restarts first, for it must ask everybody before
    a writer writes to fewer; then who keeps data, while all others still write as before. Who is to go goes
    last: as long as somebody wants more copies than members are left, it refuses every write.
+8. Where entries are to have more copies, who writes or keeps data restarts first; then each unit that keeps
+   what older entries have fewer copies of flushes, one after the other; who only reads restarts once all of
+   that is found.
 """
 
 from __future__ import annotations
@@ -47,6 +50,10 @@ class Rollout(Struct, frozen=True, kw_only=True):
     """Units that still have to restart or leave, in order."""
     waits_for: tuple[str, ...] = ()
     """Units whose readiness the next leave waits for."""
+    flushing: tuple[str, ...] = ()
+    """Units that flush now."""
+    unfound: tuple[str, ...] = ()
+    """Units whose older entries the readers can't count on to find in the object store yet."""
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -66,6 +73,10 @@ class Situation(Struct, frozen=True, kw_only=True):
     """Roles that somebody is to run."""
     fewer: bool = False
     """Whether entries are to have fewer copies than when all units last ran the same."""
+    flush: int = 0
+    """What a flush is called that is needed because entries are to have more copies; 0: none is."""
+    flushers: frozenset[str] = frozenset()
+    """Units that keep data and can flush it while they go on."""
     paused: bool = False
     """Whether no unit that is ready gets a new leave; those on their way go on."""
 
@@ -79,8 +90,12 @@ def plan(now: Situation) -> Rollout:
     fallen = tuple(unit for unit in now.units if not unit.ready and unit.id not in on_their_way)
     waiting = [unit for unit in _in_order(now) if unit.id not in on_their_way]
     chosen = [unit for unit in waiting if not unit.ready]
+    unfound = [unit for unit in now.units if _must_flush(now, unit)]
+    flushing: tuple[str, ...] = ()
     if not fallen and not on_their_way and not now.paused:
-        chosen.extend(_batch(now, _replaced(now, waiting)))
+        first = _replaced(now, [unit for unit in waiting if not unfound or not _only_reads(now, unit)])
+        chosen.extend(_batch(now, first))
+        flushing = () if first else _turn(now, unfound)
     grants = _kept(now, units, on_their_way, fallen)
     for unit in chosen:
         if unit.id not in now.serving:
@@ -90,6 +105,8 @@ def plan(now: Situation) -> Rollout:
         grants=dict(sorted(grants.items())),
         remaining=(*sorted(on_their_way), *(unit.id for unit in waiting)),
         waits_for=tuple(sorted(unit.id for unit in fallen)) if waiting and not chosen else (),
+        flushing=flushing,
+        unfound=tuple(unit.id for unit in unfound),
     )
 
 
@@ -128,6 +145,20 @@ def _in_order(now: Situation) -> list[Unit]:
         return leaving is now.fewer, keeps, number, unit.id in now.serving, unit.id
 
     return sorted((unit for unit in now.units if _must_go(now, unit)), key=order)
+
+
+def _must_flush(now: Situation, unit: Unit) -> bool:
+    """Whether older entries of a unit that stays can't be found without it yet."""
+    return bool(now.flush) and unit.id in now.flushers and unit.report.found != now.flush
+
+
+def _only_reads(now: Situation, unit: Unit) -> bool:
+    return wave(now.line, unit) >= KEEPS_NOTHING and not unit.report.leaving
+
+
+def _turn(now: Situation, unfound: Iterable[Unit]) -> tuple[str, ...]:
+    """Say who flushes now: the first that hasn't; its turn is over once that is in the object store."""
+    return tuple(unit.id for unit in unfound if unit.report.stored != now.flush)[:1]
 
 
 def _replaced(now: Situation, waiting: list[Unit]) -> list[Unit]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from rolecall.core import drain, gossip, identity, versions, workload
+from rolecall.core import drain, flush, gossip, identity, versions, workload
 from rolecall.core.drain import Course, Step
 from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
@@ -73,6 +73,10 @@ class Observed(Struct, frozen=True, kw_only=True):
     """What the binary says that it is; empty: it doesn't tell."""
     had: str = ""
     """The newest release that the unit has had, by its last report."""
+    stored: int = 0
+    """As its last report has it."""
+    found: int = 0
+    """Likewise."""
     keyless: bool = False
     """Whether the keys that the document names can't be read, so that a process would start in vain."""
     zone: str = ""
@@ -118,9 +122,12 @@ def decide(product: Product, observed: Observed) -> Desired:
     if parted or _may_leave(observed, document, wanted):
         return _leaving(product, line, observed, wanted)
     desired = _staying(product, line, observed, document, wanted)
-    if observed.handover == Handover():
-        return desired
     way = drain.of(product.drains, line.expand(observed.roles))
+    number = _flush(observed, document)
+    if observed.handover == Handover() and not number:
+        return desired
+    if observed.handover.flush or observed.handover == Handover():
+        return _flushing(desired, observed, way, number)
     step = drain.take_back(way, _sight(observed, way), observed.handover)
     if step.handover != Handover():
         # It says so until its process has taken it back, and its host goes on looking.
@@ -150,7 +157,7 @@ def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSp
     spec, process = observed.process.spec, observed.process
     way = drain.of(product.drains, line.expand(observed.roles))
     seen = _sight(observed, way)
-    step = drain.advance(way, seen, observed.handover)
+    step = drain.advance(way, seen, Handover() if observed.handover.flush else observed.handover)
     running = workload.running(spec, wanted) if wanted is not None else spec.identity if spec else ""
     report = _report(observed, running)
     report = replace(
@@ -173,6 +180,27 @@ def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSp
         *workload.live_files(observed, observed.document),
     )
     return replace(desired, process=wanted, files=files)
+
+
+def _flush(observed: Observed, document: Document) -> int:
+    """Return what the flush is called that it is the unit's turn for, or that it is in; 0: none."""
+    number = document.flush
+    begun = number in {observed.handover.flush, observed.stored}
+    return number if number != observed.found and (begun or observed.unit in document.flushing) else 0
+
+
+def _flushing(desired: Desired, observed: Observed, way: Drain | None, number: int) -> Desired:
+    """Add what a flush asks of the process, and say how far it is."""
+    if way is None or not way.flush:
+        return desired
+    kept = observed.handover
+    step = flush.advance(way, _sight(observed, way), kept, number, stored=number == observed.stored)
+    report = replace(
+        desired.report,
+        stored=number if step.stored else observed.stored,
+        found=number if step.found else observed.found,
+    )
+    return replace(desired, report=report, ask=step.ask, handover=step.handover, then=step.then)
 
 
 def _asking(desired: Desired, observed: Observed, way: Drain | None, step: Step) -> Desired:
@@ -272,6 +300,8 @@ def _report(observed: Observed, running: str, problem: str = "") -> Report:
         leaving=observed.leaving,
         becomes=observed.becomes,
         release=versions.newest((observed.had, observed.release)),
+        stored=observed.stored,
+        found=observed.found,
     )
 
 

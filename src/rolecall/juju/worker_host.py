@@ -113,6 +113,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             document=self.document,
             release=had if process.spec is not None else self._release(),
             had=had,
+            stored=last.stored if last else 0,
+            found=last.found if last else 0,
             credentials=self.credentials,
             keyless=bool(self.document and self.document.secret and self.credentials is None),
             process=process,
@@ -135,7 +137,14 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             return self.hands_over
         if self.leaving or part.becomes:
             return True
+        if self._flushes(last):
+            return True
         return last is not None and last.phase in {Phase.DRAINING, Phase.DRAINED}
+
+    def _flushes(self, last: Report | None) -> bool:
+        """Whether the unit is to flush, or has yet to say that the readers find what it has flushed."""
+        now = self.document is not None and self.me.unit in self.document.flushing
+        return now or (last is not None and last.stored != last.found)
 
     def _farewell(self, way: Drain | None = None) -> Farewell:
         return Farewell(
@@ -216,6 +225,10 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             return
         report = desired.report
         if report.phase is Phase.DRAINING and (report.handover or not observed.leaving):
+            self.service.sleep_again()
+            self.service.look_again(_DRAIN_S)
+            return
+        if desired.handover.flush or desired.then.flush:
             self.service.sleep_again()
             self.service.look_again(_DRAIN_S)
             return

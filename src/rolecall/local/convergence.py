@@ -117,6 +117,7 @@ class Told:
     say: Say
     ready: set[str] = field(default_factory=set[str])
     held: set[str] = field(default_factory=set[str])
+    flushing: set[str] = field(default_factory=set[str])
     waits: dict[str, str] = field(default_factory=dict[str, str])
     waited: float = field(default_factory=time.monotonic)
 
@@ -131,6 +132,7 @@ class Told:
         for name in sorted(set(cycle.decision.rollout.held) - self.held):
             self._say(f"{name} leaves the gateway")
         self.held = set(cycle.decision.rollout.held)
+        self._tell_flushes(set(cycle.decision.rollout.flushing))
         self._tell_drains(units)
         now_ready = {name for name, unit in units.items() if unit.ready}
         for name in sorted(now_ready - self.ready):
@@ -144,6 +146,13 @@ class Told:
             ]
             if waiting:
                 self._say(f"waiting for {', '.join(waiting)}")
+
+    def _tell_flushes(self, flushing: set[str]) -> None:
+        for name in sorted(flushing - self.flushing):
+            self._say(f"{name} flushes what it holds to the object store")
+        for name in sorted(self.flushing - flushing):
+            self._say(f"{name} has flushed; readers restart when they can find that")
+        self.flushing = flushing
 
     def _tell_drains(self, units: Mapping[str, Unit]) -> None:
         """Say what units that are to go wait for, each time that it is something else."""

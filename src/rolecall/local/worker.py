@@ -101,6 +101,7 @@ class WorkerHost:
             leaving=place.leaving,
         )
         leaving = place.leaving or bool(part.becomes)
+        flushes = bool(self.world.document and place.unit in self.world.document.flushing) or bool(kept.flush)
         paths = paths_of(self.home, place.unit, self.binary, self.build.mark)
         return worker.Observed(
             unit=place.unit,
@@ -112,10 +113,12 @@ class WorkerHost:
             leaving=leaving,
             release=self.build.release,
             had=last.release if last else "",
+            stored=last.stored if last else 0,
+            found=last.found if last else 0,
             document=self.world.document,
             credentials=self.world.credentials,
             process=process,
-            sight=self._sight(part.drain, kept) if leaving else Sight(now_s=time.time()),
+            sight=self._sight(part.drain, kept) if leaving or flushes else Sight(now_s=time.time()),
             handover=kept,
             config=(disk.read_text(Path(paths.config)) or "") if leaving or kept != Handover() else "",
         )

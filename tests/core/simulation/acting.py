@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from rolecall.core import changes
 from simulation import judging
-from simulation.parts import DEAD, STOP, UNDO, Machine
+from simulation.parts import DEAD, FLUSH, STOP, UNDO, Machine
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -80,10 +80,10 @@ def _drain(world: World, machine: Machine, action: changes.AskUnit | changes.Kee
     match action:
         case changes.AskUnit(verbs=verbs, then=then, otherwise=otherwise):
             assert machine.ready
-            back, stops = UNDO in verbs, STOP in verbs
+            back, stops, stays = UNDO in verbs, STOP in verbs, FLUSH in verbs
             machine.quiet = stops or (machine.quiet and not back)
             went = back or stops or world.put(machine)
-            machine.asked = machine.asked if stops or not went else not back
+            machine.asked = machine.asked if stops or stays or not went else not back
             machine.handover = then if went else replace(otherwise, refused="the store is down")
         case changes.KeepHandover(handover):
             machine.handover = handover

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rolecall.core import drain
 from rolecall.core.model import Phase, ProcessSpec
-from simulation.parts import READABLE_S, Machine
+from rolecall.core.roles import KEEPS_NOTHING
+from simulation.parts import READABLE_S, Machine, copies
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -22,10 +24,26 @@ def restart(world: World, machine: Machine, spec: ProcessSpec) -> None:
     was_ready = machine.ready
     stop(world, machine)
     config = machine.files[machine.paths.config]
+    if was_ready and copies(config) > copies(machine.read):
+        count_on_more(world, machine)
     if was_ready and world.bad_for(machine, config):
         reached = world.reached.setdefault(config, set())
         reached.add(machine.unit)
         assert len(reached) == 1, f"G4: a config that the first unit fell over reached {sorted(reached)}"
+
+
+def count_on_more(world: World, reader: Machine) -> None:
+    """Judge that a unit that only reads is to count on more copies: it won't ask everybody any more."""
+    good = world.memory.good
+    wave = min((world.line.role(name).wave for name in reader.ran), default=KEEPS_NOTHING)
+    if good is None or good.choices.replication_factor > 1 or wave < KEEPS_NOTHING:
+        return
+    for keeper in world.machines.values():
+        for write in keeper.single if keeper.drain and keeper.drain.flush and not keeper.going else ():
+            since_s = world.now_s - world.stored.get(write, math.inf)
+            assert since_s >= READABLE_S, (
+                f"G12: {reader.unit} won't ask {keeper.unit}, and {write} isn't found"
+            )
 
 
 def start(world: World, machine: Machine) -> None:

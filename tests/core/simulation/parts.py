@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
@@ -39,6 +40,7 @@ HEARTBEAT_S = 15
 RING = Ring(role="", path="/ring")
 STOP = Verb(method="POST", path="/read-only", roles=())
 _ASK = Verb(method="POST", path="/hand-over", roles=())
+FLUSH = Verb(method="POST", path="/flush", roles=())
 UNDO = Verb(method="DELETE", path="/hand-over", roles=())
 
 
@@ -48,6 +50,8 @@ def lean_drain(drain: Drain) -> Drain:
         roles=drain.roles,
         stop=(STOP,) if drain.stop else (),
         ask=(_ASK,),
+        flush=(FLUSH,) if drain.flush else (),
+        flushed=("held",) if drain.flush else (),
         undo=(UNDO,),
         held={"held": "{count} writes are left"} if drain.held else {},
         found_s=READABLE_S if drain.held else 0,
@@ -77,6 +81,11 @@ def essence(config: str) -> object:
     """Return what a process would have to be restarted for."""
     tree = cast("Tree", identity.load(config))
     return {key: value for key, value in tree.items() if key != "live"}
+
+
+def copies(config: str) -> int:
+    """Return how many copies of each entry a process makes or asks for that has read a config."""
+    return cast("Mapping[str, int]", essence(config)).get("copies", 0)
 
 
 @dataclass(kw_only=True)
@@ -111,6 +120,8 @@ class Machine:
     """Writes that nobody else has, in its memory and on its disk."""
     wrote: set[int] = field(default_factory=set[int])
     """Writes that it ever took."""
+    single: set[int] = field(default_factory=set[int])
+    """Those that it took while there was one copy of each."""
     asked_to_stop: bool = False
     """Whether a ready process was asked to stop, and none has been ready since."""
     decided: tuple[worker.Observed, worker.Desired] | None = None
@@ -161,6 +172,8 @@ class Machine:
             becomes=part.becomes,
             paths=self.paths,
             leaving=self.going,
+            stored=self.report.stored if self.report else 0,
+            found=self.report.found if self.report else 0,
             document=self.document,
             process=self.process(),
             sight=self._sight(now_s),
@@ -169,7 +182,8 @@ class Machine:
 
     def _sight(self, now_s: float) -> Sight:
         """Return what the host sees of a drain: it looks at nothing where nobody goes or was asked to."""
-        if not self.going and self.handover == Handover():
+        flushes = self.document is not None and self.unit in self.document.flushing
+        if not self.going and not flushes and self.handover == Handover():
             return Sight(now_s=0.0)
         process = self.process()
         lines = (f"process_start_time_seconds {self.born_s}", f"held {len(self.holds)}")
@@ -198,6 +212,7 @@ class Machine:
         if self.ready and self.drain is not None and not (self.reads_only or self.quiet):
             self.holds.add(number)
             self.wrote.add(number)
+            self.single |= {number} if copies(self.read) == 1 else set()
 
     def start(self, spec: ProcessSpec, now_s: float) -> None:
         """Start the process: it reads the config that lies there now, and what it had on its disk."""

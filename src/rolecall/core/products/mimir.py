@@ -157,7 +157,8 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
 
 # It takes no new series, and what it has is compacted and uploaded while it still answers for it; a flush
 # that fails is answered like one that works, so the metrics tell. The bucket index is renewed every 15 s,
-# and a querier looks for a new one once a minute, give or take a fifth of it (see `_blocks`).
+# and a querier looks for a new one once a minute, give or take a fifth of it (see `_blocks`). While it is
+# compacted it refuses what comes in.
 _DRAIN = Drain(
     roles=("ingester",),
     stop=(Verb(method="POST", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),),
@@ -165,6 +166,8 @@ _DRAIN = Drain(
         Verb(method="POST", path="/ingester/prepare-shutdown", roles=("ingester",)),
         Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),
     ),
+    flush=(Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),),
+    flushed=("cortex_ingester_oldest_unshipped_block_timestamp_seconds",),
     undo=(
         Verb(method="DELETE", path="/ingester/prepare-shutdown", roles=("ingester",)),
         Verb(method="DELETE", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),
