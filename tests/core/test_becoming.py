@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from properties.strategies import LINES, of, written
 
-from rolecall.core import drain, workload
+from rolecall.core import workload
 from rolecall.core.becoming import Part, part_of
+from rolecall.core.handover import way_of
 from rolecall.core.model import Document, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
@@ -113,5 +114,5 @@ def test_a_process_shows_how_it_hands_over(name: tuple[str, str], data: st.DataO
     targets = workload.targets(product, started(*roles, product=product, line=line.name))
 
     assert set(line.expand(roles)) <= set(line.run_by(targets))
-    way = drain.of(product.drains, line.expand(roles))
-    assert drain.of(product.drains, line.run_by(targets)) is way
+    way = way_of(product.drains, line.expand(roles))
+    assert way_of(product.drains, line.run_by(targets)) is way

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from rolecall.core.drain import Course, Step, advance, of, refusal, take_back
-from rolecall.core.handover import Disk, Drain, Handover, Sight
+from rolecall.core.drain import Course, Step, advance, refusal, take_back
+from rolecall.core.handover import Disk, Drain, Handover, Sight, way_of
 from rolecall.core.routes import Answer, Verb
 
 READ_ONLY = Verb(method="POST", path="/read-only", roles=("ingester",))
@@ -271,9 +271,9 @@ def test_what_was_asked_is_taken_back_when_a_while_has_passed():
 def test_whose_way_it_is():
     """The first that has one of the roles."""
     other = Drain(roles=("compactor", "ingester"))
-    assert of((KEEPS, other), ("querier", "ingester")) is KEEPS
-    assert of((KEEPS, other), ("compactor",)) is other
-    assert of((KEEPS, other), ("querier",)) is None
+    assert way_of((KEEPS, other), ("querier", "ingester")) is KEEPS
+    assert way_of((KEEPS, other), ("compactor",)) is other
+    assert way_of((KEEPS, other), ("querier",)) is None
 
 
 @pytest.mark.parametrize(

@@ -421,7 +421,9 @@ class FakeNet:
     def _verbs(self) -> set[tuple[str, str]]:
         drains = self.world.product.drains
         return {
-            (verb.method, verb.path) for drain in drains for verb in (*drain.stop, *drain.ask, *drain.undo)
+            (verb.method, verb.path)
+            for drain in drains
+            for verb in (*drain.stop, *drain.ask, *drain.flush, *drain.leave, *drain.undo)
         }
 
     def _metrics(self) -> str:

@@ -16,7 +16,7 @@ from patience import until
 from real_clusters import Birth, Clusters, births, bring_up, written
 
 from rolecall.core import drain
-from rolecall.core.handover import CALL_S
+from rolecall.core.handover import CALL_S, way_of
 from rolecall.core.product import Product
 from rolecall.local import load, operations
 from rolecall.local.cluster import LocalCluster
@@ -117,7 +117,7 @@ def upload(site: Site) -> None:
     """Have every writer put what it has into the store, as if the time for that had come."""
     ask = partial(site.cluster.asker.ask, timeout_s=CALL_S)
     for place in site.cluster.places():
-        if (way := drain.of(site.product.drains, place.roles)) is not None:
+        if (way := way_of(site.product.drains, place.roles)) is not None:
             base = ready_url(site.product, place.address).removesuffix(site.product.ready)
             assert (
                 drain.refusal(way.ask, lambda verb, base=base: ask(base + verb.path, method=verb.method))

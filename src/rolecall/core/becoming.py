@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rolecall.core import drain, workload
-from rolecall.core.handover import Drain
+from rolecall.core import workload
+from rolecall.core.handover import Drain, way_of
 from rolecall.core.model import Document, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
@@ -42,7 +42,7 @@ def part_of(
     """
     line = line_of(product, document)
     had = _had(product, line, spec, last)
-    old, new = (drain.of(product.drains, line.expand(roles)) for roles in (had, written))
+    old, new = (way_of(product.drains, line.expand(roles)) for roles in (had, written))
     # Roles that make no process change nothing.
     refused = not leaving and problems_of(line, product.name, "", written)
     if old is None or old is new or refused:

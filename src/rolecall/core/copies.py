@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rolecall.core import drain
+from rolecall.core.handover import way_of
 from rolecall.core.model import Cluster, Document
 from rolecall.core.product import Product
 
@@ -24,7 +24,5 @@ def flush(good: Document | None, base: Document, old: Document | None, revision:
 
 def flushers(product: Product, cluster: Cluster) -> frozenset[str]:
     """Name the units that stay, keep data, and can flush it while they go on."""
-    ways = {
-        unit.id: drain.of(product.drains, unit.roles) for unit in cluster.units if not unit.report.leaving
-    }
+    ways = {unit.id: way_of(product.drains, unit.roles) for unit in cluster.units if not unit.report.leaving}
     return frozenset(name for name, way in ways.items() if way is not None and way.flush)

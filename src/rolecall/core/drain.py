@@ -81,12 +81,6 @@ class Step(Struct, frozen=True, kw_only=True):
     """What is left to do or waited for, in one line; empty when the unit is drained."""
 
 
-def of(drains: Iterable[Drain], roles: Iterable[str]) -> Drain | None:
-    """Return how a unit with these roles drains; None when it keeps nothing."""
-    own = frozenset(roles)
-    return next((drain for drain in drains if own & set(drain.roles)), None)
-
-
 def advance(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     """Decide one cycle of a unit that has leave to go."""
     if seen.alive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -76,6 +76,12 @@ class Drain(Struct, frozen=True, kw_only=True):
     its ring without tokens. Empty: it just ends."""
     unfinished: Callable[[Disk], tuple[str, ...]] = _nothing
     """What shows on its disk, while it goes on, that the end before wasn't a whole one."""
+
+
+def way_of(drains: Iterable[Drain], roles: Iterable[str]) -> Drain | None:
+    """Return how a unit with these roles drains; None when it keeps nothing."""
+    own = frozenset(roles)
+    return next((drain for drain in drains if own & set(drain.roles)), None)
 
 
 class Handover(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from rolecall.core import drain, flush, gossip, identity, versions, workload
 from rolecall.core.drain import Course, Step
-from rolecall.core.handover import Drain, Handover, Sight
+from rolecall.core.handover import Drain, Handover, Sight, way_of
 from rolecall.core.model import LEAVE, Credentials, Document, File, Phase, ProcessSpec, Report
 from rolecall.core.product import Product
 from rolecall.core.roles import Line, problems_of
@@ -122,7 +122,7 @@ def decide(product: Product, observed: Observed) -> Desired:
     if parted or _may_leave(observed, document, wanted):
         return _leaving(product, line, observed, wanted)
     desired = _staying(product, line, observed, document, wanted)
-    way = drain.of(product.drains, line.expand(observed.roles))
+    way = way_of(product.drains, line.expand(observed.roles))
     number = _flush(observed, document)
     if observed.handover == Handover() and not number:
         return desired
@@ -139,7 +139,7 @@ def _staying(
     product: Product, line: Line, observed: Observed, document: Document, wanted: ProcessSpec
 ) -> Desired:
     """Decide for a unit that is to run."""
-    if workload.reads_only(observed.process.spec, drain.of(product.drains, line.expand(observed.roles))):
+    if workload.reads_only(observed.process.spec, way_of(product.drains, line.expand(observed.roles))):
         # It was to go, and takes no writes: it starts again as what it is to be.
         observed = replace(observed, process=replace(observed.process, ready=False))
     refusals = [str(one) for one in problems_of(line, product.name, observed.unit, observed.roles)]
@@ -155,7 +155,7 @@ def _staying(
 def _leaving(product: Product, line: Line, observed: Observed, wanted: ProcessSpec | None) -> Desired:
     """Decide for a unit that has leave to go; without a document there is nothing to start it with."""
     spec, process = observed.process.spec, observed.process
-    way = drain.of(product.drains, line.expand(observed.roles))
+    way = way_of(product.drains, line.expand(observed.roles))
     seen = _sight(observed, way)
     step = drain.advance(way, seen, Handover() if observed.handover.flush else observed.handover)
     running = workload.running(spec, wanted) if wanted is not None else spec.identity if spec else ""

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import ops
 
-from rolecall.core import drain, options, wire, worker
+from rolecall.core import options, wire, worker
 from rolecall.core.becoming import line_of
 from rolecall.core.endpoints import charm_of, worker_endpoints
+from rolecall.core.handover import way_of
 from rolecall.core.model import Document, Phase, Problem, Severity, verdict_of
 from rolecall.core.product import Product
 from rolecall.core.roles import problems_of
@@ -57,7 +58,7 @@ class WorkerCharm(ops.CharmBase):
     def _holds(self, observed: worker.Observed) -> bool:
         """Whether the unit has something to hand over, as far as its roles tell."""
         roles = line_of(self.product, observed.document).expand(observed.roles)
-        return observed.process.running and drain.of(self.product.drains, roles) is not None
+        return observed.process.running and way_of(self.product.drains, roles) is not None
 
     def _tell_drain(self, waits: str) -> None:
         status.show(self.unit, ops.MaintenanceStatus(f"draining: {waits}"))

@@ -7,7 +7,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from rolecall.core import drain
+from rolecall.core.handover import way_of
 from rolecall.core.model import Problem
 from rolecall.core.roles import Combine
 from simulation.world import World
@@ -147,7 +147,7 @@ class Acts:
         """Give a group that keeps data the roles of one that keeps none, and the other way round."""
         world = self.world
         drains = {
-            name: drain.of(world.product.drains, world.line.expand(group.roles))
+            name: way_of(world.product.drains, world.line.expand(group.roles))
             for name, group in sorted(world.groups.items())
         }
         keeping = [name for name, way in drains.items() if way]

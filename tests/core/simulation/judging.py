@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rolecall.core import drain
+from rolecall.core.handover import way_of
 from rolecall.core.model import Phase, ProcessSpec
 from rolecall.core.roles import KEEPS_NOTHING
 from simulation.parts import READABLE_S, Machine, copies
@@ -48,7 +48,7 @@ def count_on_more(world: World, reader: Machine) -> None:
 
 def start(world: World, machine: Machine) -> None:
     """Judge the roles that a process is to be started with: with them it hands over what the unit holds."""
-    if drain.of(world.product.drains, machine.expanded) is not machine.drain:
+    if way_of(world.product.drains, machine.expanded) is not machine.drain:
         release(world, machine)
 
 

@@ -9,9 +9,9 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from rolecall.core import becoming, drain, identity, worker
+from rolecall.core import becoming, identity, worker
 from rolecall.core.becoming import Part
-from rolecall.core.handover import Disk, Drain, Handover, Sight
+from rolecall.core.handover import Disk, Drain, Handover, Sight, way_of
 from rolecall.core.model import Document, ProcessSpec, Report
 from rolecall.core.product import Blueprint, Product
 from rolecall.core.routes import Ring, Verb
@@ -151,7 +151,7 @@ class Machine:
     @property
     def drain(self) -> Drain | None:
         """How what its process holds is handed over."""
-        return drain.of(self.product.drains, self.ran)
+        return way_of(self.product.drains, self.ran)
 
     @property
     def ready(self) -> bool:
