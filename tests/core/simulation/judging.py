@@ -33,9 +33,9 @@ def restart(world: World, machine: Machine, spec: ProcessSpec) -> None:
 
 
 def count_on_more(world: World, reader: Machine) -> None:
-    """Judge that a unit that only reads is to count on more copies: it won't ask everybody any more."""
+    """Judge that a unit that will only read is to count on more copies: it won't ask everybody then."""
     good = world.memory.good
-    wave = min((world.line.role(name).wave for name in reader.ran), default=KEEPS_NOTHING)
+    wave = min((world.line.role(name).wave for name in reader.expanded), default=KEEPS_NOTHING)
     if good is None or good.choices.replication_factor > 1 or wave < KEEPS_NOTHING:
         return
     for keeper in world.machines.values():
