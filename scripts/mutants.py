@@ -35,13 +35,17 @@ _EXPLAINED = _ROOT / "tests" / "core" / "mutants.yaml"
 _HISTORIES = "tests/core/simulation/test_simulation.py"
 _CASES = "tests/core/test_cases.py"
 _CHARMS = "tests/juju/test_drain_action.py"
+_FLUSH = "tests/core/test_flush.py"
 _TESTS: Mapping[str, tuple[str, ...]] = {
-    "drain": ("tests/core/test_drain_steps.py", "tests/core/test_drain.py", _HISTORIES),
+    "copies": (_FLUSH, "tests/core/test_handing_over.py", _HISTORIES),
+    "drain": ("tests/core/test_drain_steps.py", "tests/core/test_drain.py", _FLUSH, _HISTORIES),
+    "flush": (_FLUSH, _HISTORIES),
     "forget": ("tests/core/test_forget.py", _HISTORIES),
-    "handover": ("tests/core/test_drain_steps.py", "tests/core/test_drain.py", _HISTORIES, _CHARMS),
-    "progress": ("tests/core/test_progress.py", "tests/core/test_undo.py", _CASES),
+    "handover": ("tests/core/test_drain_steps.py", "tests/core/test_drain.py", _FLUSH, _HISTORIES, _CHARMS),
+    "progress": ("tests/core/test_progress.py", "tests/core/test_undo.py", _FLUSH, _CASES),
     "rollout": (
         "tests/core/test_rollout.py",
+        _FLUSH,
         "tests/core/test_handing_over.py",
         _CASES,
         "tests/core/properties/test_rollout_properties.py",

@@ -20,14 +20,14 @@ FLUSH = Verb(method="POST", path="/flush", roles=("ingester",))
 WAY = Drain(
     roles=("ingester",),
     flush=(FLUSH,),
-    held={"series": "{count} series", "blocks": "{count} blocks"},
-    flushed=("blocks",),
+    held={name: "{count} " + name for name in ("series", "blocks", "heads")},
+    flushed=("blocks", "heads"),
     found_s=60,
 )
 
 
 def sight(now_s: float, *, blocks: int = 0, born: float = 50.0, ready: bool = True) -> Sight:
-    metrics = f"process_start_time_seconds {born}\nseries 3\nblocks {blocks}"
+    metrics = f"process_start_time_seconds {born}\nseries 3\nblocks {blocks}\nheads 0"
     return Sight(now_s=now_s, alive=True, ready=ready, metrics=metrics)
 
 
@@ -60,7 +60,7 @@ def test_what_a_flush_is_asked_again_for():
     asked = Handover(flush=7, tried_s=100, asked_s=100)
     assert advance(WAY, sight(104.5, blocks=1), asked, 7, stored=False) == Step(handover=asked)
     assert advance(WAY, sight(105, blocks=1), asked, 7, stored=False) == asking(asked, 105)
-    assert advance(WAY, sight(102, born=101), asked, 7, stored=False) == asking(asked, 102)
+    assert advance(WAY, sight(102, born=100), asked, 7, stored=False) == asking(asked, 102)
     another = advance(WAY, sight(102), replace(asked, empty_s=101), 8, stored=False)
     assert another == asking(Handover(flush=8), 102)
 
@@ -76,9 +76,10 @@ def test_one_that_cannot_flush_yet_waits_and_one_that_need_not_forgets():
 
 
 def test_what_was_said_stands_although_the_host_remembers_nothing():
-    """The readers get their whole time from then on."""
+    """The readers get their whole time from then on; what it remembers stands, whatever it said."""
     kept = Handover(flush=7, empty_s=100)
     assert advance(WAY, sight(100), Handover(), 7, stored=True) == Step(handover=kept, stored=True)
+    assert advance(WAY, sight(101, blocks=1), kept, 7, stored=False) == Step(handover=kept, stored=True)
 
 
 GROUPS = (

@@ -45,7 +45,7 @@ def advance(way: Drain, seen: Sight, kept: Handover, number: int, *, stored: boo
         found = seen.now_s - kept.empty_s >= way.found_s
         return Step(handover=Handover() if found else kept, stored=True, found=found)
     # One that isn't ready reads its log, and has nothing to flush yet.
-    if not seen.ready or (kept.tried_s and seen.now_s - kept.tried_s < drain.AGAIN_S and not kept.asked_s):
+    if not seen.ready or (not kept.asked_s and seen.now_s - kept.tried_s < drain.AGAIN_S):
         return Step(handover=kept)
     if kept.asked_s > drain.started(seen, otherwise=seen.now_s):
         if not any(drain.counted(seen, way.flushed).values()):
