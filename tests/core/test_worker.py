@@ -7,6 +7,7 @@ from properties.test_guarantees import published
 from rich.pretty import pretty_repr
 
 from rolecall.core import changes, worker, workload
+from rolecall.core.gossip import Entry
 from rolecall.core.handover import Handover, Sight
 from rolecall.core.model import LEAVE, Credentials, Document, Grant, Secret
 from rolecall.core.product import Product
@@ -119,16 +120,19 @@ def test_a_unit_that_stays_after_all_starts_again_when_it_has_left_its_rings():
     document = published(tempo, observed(tempo, groups))
     seen = a_worker("ingester/0", ("ingester",), document=document)
     spec = worker.decide(tempo, seen).process
+    entry = Entry(member="ingester/0", address="a", tokens=(7,))
     parted = replace(
         seen,
         process=process_of(spec, ready=False),
         sight=Sight(now_s=200, metrics="process_start_time_seconds 50"),
-        handover=Handover(told_s=100, tried_s=100, asked_s=103, empty_s=104, parted_s=150),
+        handover=Handover(told_s=100, tried_s=100, asked_s=103, empty_s=104, parted_s=150, entry=entry),
     )
 
     assert worker.decide(tempo, parted).process is None
-    ended = replace(parted, process=worker.Process(), sight=Sight(now_s=201))
-    assert worker.decide(tempo, ended).process == spec
+    ended = worker.decide(tempo, replace(parted, process=worker.Process(), sight=Sight(now_s=201)))
+    assert (ended.process, ended.handover) == (spec, replace(parted.handover, parted_s=0))
+    again = replace(parted, process=process_of(spec, ready=False), handover=ended.handover)
+    assert worker.decide(tempo, again).process == spec
 
 
 def test_a_document_for_another_product_is_named():

@@ -108,6 +108,8 @@ def take_back(drain: Drain | None, seen: Sight, kept: Handover) -> Step:
     """Decide one cycle of a unit that stays, though it may have been asked to hand over."""
     if drain is None or not kept.tried_s or not (drain.undo or kept.entry):
         return Step(course=Course.GO_ON, handover=Handover())
+    # The process that left its rings has ended: the next one is in them.
+    kept = kept if seen.alive else replace(kept, parted_s=0.0)
     if not seen.ready or seen.now_s - kept.tried_s < AGAIN_S:
         return Step(course=Course.GO_ON, handover=kept)
     return Step(
