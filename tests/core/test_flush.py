@@ -90,10 +90,12 @@ WRITERS = ("w/0", "w/1", "w/2")
 ALL = " ".join(WRITERS)
 
 
-def planned(*, behind: str = "", stored: str = "", found: str = "") -> rollout.Rollout:
+def planned(
+    flush: int = 7, /, *, behind: str = "", stored: str = "", found: str = "", leaving: str = ""
+) -> rollout.Rollout:
     """Plan what follows as one copy becomes three.
 
-    The units that are named run what was before, or have said so much of the flush.
+    The units that are named run what was before, have said so much of a flush, or are to go.
     """
     units = a_cluster(LINE, GROUPS).units
     situation = rollout.Situation(
@@ -106,6 +108,7 @@ def planned(*, behind: str = "", stored: str = "", found: str = "") -> rollout.R
                     running="old" if unit.id in behind.split() else "new",
                     stored=7 if unit.id in stored.split() else 0,
                     found=7 if unit.id in found.split() else 0,
+                    leaving=unit.id in leaving.split(),
                 ),
             )
             for unit in units
@@ -114,7 +117,7 @@ def planned(*, behind: str = "", stored: str = "", found: str = "") -> rollout.R
         granted={},
         serving=frozenset(unit.id for unit in units),
         revision=9,
-        flush=7,
+        flush=flush,
         flushers=frozenset(WRITERS),
     )
     return rollout.plan(situation)
@@ -142,6 +145,16 @@ def test_readers_restart_when_older_entries_are_found(
     plan = planned(**said)
 
     assert (plan.held, plan.flushing) == (held, flushing)
+
+
+def test_who_is_to_go_waits_for_no_flush():
+    """It doesn't count on more copies any more."""
+    assert planned(leaving="querier/0").held == ("querier/0",)
+
+
+def test_a_flush_that_was_is_none_that_is_needed():
+    """The units go on to say how the last one was called."""
+    assert planned(0, found=ALL, stored=ALL).unfound == ()
 
 
 def test_a_rollout_is_not_done_before_all_is_found():
