@@ -35,7 +35,6 @@ from rolecall.core.gossip import Entry
 from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.routes import Answer, Verb
 
-UNREAD = "its metrics can't be read"
 _STARTED = "process_start_time_seconds"
 """Every process says when it began, in seconds since the epoch
 (prometheus.io/docs/instrumenting/writing_clientlibs, process metrics)."""
@@ -276,7 +275,7 @@ def _left(drain: Drain, seen: Sight, kept: Handover) -> str:
     """Say what a process still holds; empty when it holds nothing."""
     counts = counted(seen, drain.held)
     if math.inf in counts.values():
-        return UNREAD
+        return "its metrics can't be read"
     if unsent := (*drain.unsent(seen.disk), *(drain.unready(seen.disk) if kept.told_s else ())):
         return f"{unsent[0]} isn't in the object store yet"
     return ", ".join(drain.held[name].format(count=f"{count:g}") for name, count in counts.items() if count)

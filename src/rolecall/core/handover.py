@@ -89,7 +89,6 @@ class Handover(Struct, frozen=True, kw_only=True):
 
     flush: int = 0
     """What a flush is called that it goes through while it stays; 0: it is a drain."""
-
     told_s: float = 0.0
     """When it was told, and in its gossip, that it gets no more writes."""
     asked_s: float = 0.0

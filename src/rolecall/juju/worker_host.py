@@ -135,9 +135,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             return False
         if self.dismissed:
             return self.hands_over
-        if self.leaving or part.becomes:
-            return True
-        if self._flushes(last):
+        if self.leaving or part.becomes or self._flushes(last):
             return True
         return last is not None and last.phase in {Phase.DRAINING, Phase.DRAINED}
 
@@ -224,11 +222,8 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         if not self.service.reachable:
             return
         report = desired.report
-        if report.phase is Phase.DRAINING and (report.handover or not observed.leaving):
-            self.service.sleep_again()
-            self.service.look_again(_DRAIN_S)
-            return
-        if desired.handover.flush or desired.then.flush:
+        drains = report.phase is Phase.DRAINING and (report.handover or not observed.leaving)
+        if drains or desired.handover.flush:
             self.service.sleep_again()
             self.service.look_again(_DRAIN_S)
             return

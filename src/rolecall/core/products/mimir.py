@@ -155,6 +155,8 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
     )
 
 
+_FLUSH = Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",))
+
 # It takes no new series, and what it has is compacted and uploaded while it still answers for it; a flush
 # that fails is answered like one that works, so the metrics tell. The bucket index is renewed every 15 s,
 # and a querier looks for a new one once a minute, give or take a fifth of it (see `_blocks`). While it is
@@ -164,9 +166,9 @@ _DRAIN = Drain(
     stop=(Verb(method="POST", path="/ingester/prepare-instance-ring-downscale", roles=("ingester",)),),
     ask=(
         Verb(method="POST", path="/ingester/prepare-shutdown", roles=("ingester",)),
-        Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),
+        _FLUSH,
     ),
-    flush=(Verb(method="POST", path="/ingester/flush?wait=true", roles=("ingester",)),),
+    flush=(_FLUSH,),
     flushed=("cortex_ingester_oldest_unshipped_block_timestamp_seconds",),
     undo=(
         Verb(method="DELETE", path="/ingester/prepare-shutdown", roles=("ingester",)),
