@@ -289,6 +289,30 @@ def test_one_that_does_not_come_back_for_readers_just_ends():
     assert advance(QUIET, replace(away, now_s=220.5), kept).course is Course.END
 
 
+def opened(disk: Disk) -> tuple[Verb, ...]:
+    return tuple(Verb(method="POST", path=f"/open/{path}", roles=("ingester",)) for path in disk.sizes)
+
+
+def test_a_process_that_leaves_its_disk_alone_is_asked_for_what_lies_there():
+    """It is asked anew after each start, whether anything can be said in its ring or not."""
+    drain = replace(QUIET, open=opened, stop=(FLUSH,))
+    lying = in_ring(100, disk=Disk(sizes={"wal/2": 1}))
+    step = advance(drain, lying, Handover())
+    assert [verb.path for verb in step.ask] == ["/open/wal/2", "/flush"]
+    assert advance(drain, replace(lying, now_s=101.0), step.then).ask == ()
+    again = advance(drain, replace(lying, now_s=160.0, metrics=alive(0, born=150).metrics), step.then)
+    assert [verb.path for verb in again.ask] == ["/open/wal/2", "/flush"]
+
+    unseen = replace(QUIET, open=opened)
+    step = advance(unseen, replace(lying, ring=""), Handover())
+    assert ([verb.path for verb in step.ask], step.handover.told_s, step.then.told_s) == (
+        ["/open/wal/2"],
+        0,
+        100,
+    )
+    assert advance(unseen, replace(lying, ring="", disk=Disk()), Handover()).course is Course.READS_ONLY
+
+
 def test_where_the_ring_cannot_be_seen_nothing_is_said_in_it():
     """The drain goes on without."""
     step = advance(QUIET, alive(100), Handover())

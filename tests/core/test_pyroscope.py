@@ -9,6 +9,7 @@ import pytest
 
 from rolecall.core import identity
 from rolecall.core.choices import choose
+from rolecall.core.handover import Disk
 from rolecall.core.model import (
     S3,
     Choices,
@@ -159,6 +160,25 @@ def test_what_forgets_and_tells_is_for_administrators():
         for route in PYROSCOPE.routes
         if route.access is Access.OPEN and route.path.endswith(("/ring", "/config"))
     ]
+
+
+def test_who_has_blocks_of_tenants_nobody_asks_for_is_asked_for_them():
+    """Only blocks that were never uploaded count; what a killed process left of its memory is lost."""
+    (drain,) = PYROSCOPE.drains
+    names = ("db/a/local/01A/meta.json", "db/a/local/01B/meta.json", "db/b/local/01C/meta.json")
+    rest = "db/c/head/01D/profiles.parquet"
+    disk = Disk(
+        sizes=dict.fromkeys((*names, rest), 9), notes={"db/a/local/shipper.json": '{"uploaded": ["01A"]}'}
+    )
+    assert drain.leftovers(disk) == names[1:]
+
+    calls = drain.open(disk)
+
+    assert [dict(call.headers)["X-Scope-OrgID"] for call in calls] == ["a", "b"]
+    assert {(call.method, call.path, call.body) for call in calls} == {
+        ("POST", "/ingester.v1.IngesterService/LabelNames", b"{}")
+    }
+    assert drain.open(Disk(sizes={rest: 9})) == ()
 
 
 def test_who_hears_no_gossip_is_no_seed():

@@ -52,6 +52,26 @@ def up_killed_draining(site: Site, ledger: Ledger) -> None:
     _gone(site, ledger, leaver)
 
 
+def store_gone_at_the_end(site: Site, leaver: str) -> None:
+    """Have a unit go whose process can't upload at its end what it holds; then the store is back."""
+    born = site.births()[leaver]
+    want_writers(site, 2, SINGLE)
+    with rolecall_up(site) as up:
+        until(lambda: _step(site, leaver) != _BEFORE, BACK_S, f"{leaver} to be asked to hand over")
+        site.store.stop()
+        try:
+            until(
+                lambda: site.births().get(leaver, born) != born,
+                GONE_S,
+                f"{leaver} to be back with what it has",
+                seen=lambda: _step(site, leaver),
+            )
+        finally:
+            site.store.start()
+        assert up.wait(GONE_S) == 0
+    assert leaver not in site.births()
+
+
 def _told(site: Site) -> list[str]:
     return [problem.code for problem in operations.status(site.cluster).verdict.problems]
 

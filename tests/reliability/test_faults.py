@@ -10,16 +10,18 @@ import pytest
 import seen
 from click.testing import CliRunner
 from faults import ROWS, Fault
-from happenings import kill_everything, quiet
+from goings import store_gone_at_the_end
+from happenings import SINGLE, have_writers, kill_everything, quiet
 from judging import broken
 from object_store import FickleStore
+from patience import until
 from real_clusters import Clusters, bring_up, recommended, take_down
 from rows import AROUND, DEEDS, FIRST
-from sites import Site, await_writes, brought_up, loaded, upload
+from sites import STEADY, STEADY_S, Site, await_writes, brought_up, loaded, upload
 
 from rolecall.cli.group import rolecall
 from rolecall.core.products import PRODUCTS
-from rolecall.local import operations
+from rolecall.local import load, operations
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -88,6 +90,21 @@ def test_a_person_can_ask_for_the_same(site: Site):
     assert result.exit_code == 0, result.output
     assert re.match(r"real: all \d+ acknowledged writes were read back\n", result.stdout)
     assert "acknowledged, 0 failed" in result.stderr
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("site", [pytest.param(("pyroscope", 1), id="pyroscope")], indirect=True)
+def test_a_leaver_uploads_what_nobody_asks_for(site: Site):
+    """What it couldn't upload at its end it does when it is back, though no request comes for it."""
+    have_writers(site, 3, SINGLE)
+    site.await_whole()
+    with load.ledger(site.cluster, watch=False) as ledger:
+        until(lambda: ledger.so_far().acknowledged >= STEADY, STEADY_S, "some writes to be acknowledged")
+        ledger.stop_writing()
+        store_gone_at_the_end(site, site.writers()[-1])
+        report = ledger.finish(limit_s=_READ_S)
+
+    assert report.total.lost == 0, report.table()
 
 
 @pytest.mark.parametrize("site", [pytest.param(("loki", 1), id="loki")], indirect=True)

@@ -21,15 +21,21 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
 WORKERS = (("write", ("write",), 3), ("rest", ("read", "backend"), 1))
 LEADER_LOST, ONE_LEFT, THREE_AGAIN = "3 to 2, and the leader is lost", "2 to 1", "1 to 3"
+POD_LOST = "a writer's pod is lost, and never comes back"
 AWAY_S = 20
 """For how long the only writer, and the only reader, may be away to follow another replication factor."""
+IN_FLIGHT_S = 5
+"""For how long requests may fail after a pod is lost: those under way, until others are asked instead."""
 _DRAINED_S = 600
 """A unit hands over, and then waits until the readers have found that."""
 
 
 @pytest.mark.parametrize("product", [LOKI, MIMIR], ids=lambda product: product.name)
 def test_nothing_is_lost_while_writers_go_and_come(product: Product, charmed: Deployer):
-    """From three copies to one and back; a drain outlives the coordinator that gave the leave for it."""
+    """From three copies to one and back; a drain outlives the coordinator that gave the leave for it.
+
+    At last a writer goes without a word, with what it holds: the others have it too.
+    """
     cluster = charmed(product, WORKERS, coordinators=2)
     cluster.await_active()
     leader = cluster.leader()
@@ -50,6 +56,13 @@ def test_nothing_is_lost_while_writers_go_and_come(product: Product, charmed: De
         ledger.phase(THREE_AGAIN)
         cluster.juju.add_unit("write", num_units=2)
         cluster.await_active()
+        assert set(cluster.ring("write/0")) == {"write-0", "write-1", "write-2"}
+        ledger.phase(POD_LOST)
+        cluster.lose("write/2")
+        until(lambda: cluster.ring("write/0")["write-2"] == "UNHEALTHY", 120, "its heartbeat to be too old")
+        cluster.abandon("write")
+        until(lambda: set(cluster.ring("write/0")) == {"write-0", "write-1"}, 60, "the ring to forget it")
+        cluster.await_active()
         report = ledger.finish(limit_s=180)
 
     sys.stdout.write(report.table())
@@ -61,7 +74,10 @@ def test_nothing_is_lost_while_writers_go_and_come(product: Product, charmed: De
     for step in (ONE_LEFT, THREE_AGAIN):
         assert len(failing(report, step, WRITES)) <= AWAY_S, report.table()
         assert report.phase(step).longest_unreadable_s <= AWAY_S, report.table()
-    assert set(cluster.ring("write/0")) == {"write-0", "write-1", "write-2"}
+    assert all(second < IN_FLIGHT_S for second in failing(report, POD_LOST, (*WRITES, *READS))), (
+        report.table()
+    )
+    assert report.phase(POD_LOST).unreadable == 0, report.table()
 
 
 def _await_draining(cluster: Charmed, unit: str) -> None:

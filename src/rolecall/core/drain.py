@@ -152,13 +152,14 @@ def _telling(drain: Drain, seen: Sight, kept: Handover) -> Step:
     entry = kept.entry or gossip.entry_of(seen.ring, seen.unit)
     kept = replace(kept, entry=entry)
     quiet = _quiet(seen, kept)
-    if not drain.stop and quiet is None:
+    calls = (*drain.open(seen.disk), *drain.stop)
+    if not calls and quiet is None:
         return _first_asking(drain, seen, kept)
     kept = replace(kept, tried_s=seen.now_s)
     return Step(
         course=Course.GO_ON,
         handover=kept,
-        ask=drain.stop,
+        ask=calls,
         entry=quiet,
         dated_s=int(seen.now_s) + 1,
         then=replace(kept, told_s=seen.now_s, refused=""),

@@ -34,6 +34,10 @@ class Page(Struct, frozen=True, kw_only=True):
     """Member to its state."""
 
 
+FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+"""The headers of a call that forgets."""
+
+
 class Forget(Struct, frozen=True, kw_only=True):
     """Take a member out of a ring."""
 

@@ -28,10 +28,17 @@ def _nothing(_: Disk) -> tuple[str, ...]:
     return ()
 
 
+def _no_calls(_: Disk) -> tuple[Verb, ...]:
+    return ()
+
+
 class Drain(Struct, frozen=True, kw_only=True):
     """How the units of some roles hand over what they hold."""
 
     roles: tuple[str, ...]
+    open: Callable[[Disk], tuple[Verb, ...]] = _no_calls
+    """Calls without which a process that has started again leaves what lies on its disk alone; they may be
+    repeated."""
     stop: tuple[Verb, ...] = ()
     """Calls that stop the writes, in order; they may be repeated."""
     ask: tuple[Verb, ...] = ()

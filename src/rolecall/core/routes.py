@@ -116,6 +116,8 @@ class Verb(Struct, frozen=True, kw_only=True):
     path: str
     roles: tuple[str, ...]
     """The unit needs one of these roles for the call to exist."""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 class Ring(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from rolecall.core.drain import refusal
 from rolecall.core.handover import CALL_S, METRICS, Disk, Drain, Handover, Sight
 from rolecall.core.routes import Answer, Verb
 from rolecall.juju import containers
-from rolecall.juju.net import Net
+from rolecall.juju.net import Net, Request
 
 
 class Farewell(Struct, frozen=True, kw_only=True):
@@ -71,7 +71,8 @@ class Farewell(Struct, frozen=True, kw_only=True):
         return refusal(verbs, self._call)
 
     def _call(self, verb: Verb) -> Answer:
-        return self.net.ask(self.base + verb.path, method=verb.method, timeout_s=CALL_S)
+        request = Request(verb.headers, verb.body)
+        return self.net.ask(self.base + verb.path, method=verb.method, timeout_s=CALL_S, request=request)
 
     def _disk(self, drain: Drain) -> Disk:
         sizes: dict[str, int] = {}

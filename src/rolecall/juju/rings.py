@@ -27,7 +27,6 @@ from rolecall.juju.net import Net, Request
 
 _FORGET_S = 10.0
 """A ring tries for nine seconds to change what isn't there any more."""
-_FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 
 class Roster(Protocol):
@@ -128,7 +127,7 @@ class Rings(Struct, kw_only=True):
         """Take a member out of a ring; return how that was refused, or nothing."""
         self._tried.add((one.path, one.member))
         self._seen = None
-        request = Request(_FORM, one.body.encode())
+        request = Request(forget.FORM, one.body.encode())
         url = self._url(one.address, one.path)
         answer = self.net.ask(url, method="POST", timeout_s=_FORGET_S, request=request)
         if answer.status // 100 == 2:

@@ -141,8 +141,10 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
 
     def _flushes(self, last: Report | None) -> bool:
         """Whether the unit is to flush, or has yet to say that the readers find what it has flushed."""
-        now = self.document is not None and self.me.unit in self.document.flushing
-        return now or (last is not None and last.stored != last.found)
+        if self.document is None:
+            return False
+        unfound = last is not None and last.stored == self.document.flush != last.found
+        return unfound or self.me.unit in self.document.flushing
 
     def _farewell(self, way: Drain | None = None) -> Farewell:
         return Farewell(

@@ -111,7 +111,9 @@ class CoordinatorHost:
                 memory.remember(self.home, newest)
             case changes.ForgetMember(one):
                 url = f"http://{one.address}:{self.product.port('http')}{one.path}"
-                self.asker.ask(url, method="POST", form=one.body, timeout_s=_FORGET_S)
+                self.asker.ask(
+                    url, method="POST", headers=forget.FORM, body=one.body.encode(), timeout_s=_FORGET_S
+                )
             case _:
                 raise TypeError(f"cannot apply {action!r}: it isn't a coordinator's")
 

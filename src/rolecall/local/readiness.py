@@ -30,14 +30,20 @@ class Asker:
         """Close the client."""
         self._client.close()
 
-    def ask(self, url: str, *, method: str = "GET", form: str = "", timeout_s: float = _ANSWER_S) -> Answer:
-        """Make one request, with a form's fields if there are any; one that fails has status 0."""
-        headers = {"Accept": "application/json"}
-        if form:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
+    def ask(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        timeout_s: float = _ANSWER_S,
+    ) -> Answer:
+        """Make one request; one that fails has status 0."""
+        sent = {"Accept": "application/json", **dict(headers)}
         try:
             response = self._client.request(
-                method, url, timeout=timeout_s, headers=headers, content=form or None
+                method, url, timeout=timeout_s, headers=sent, content=body or None
             )
         except httpx2.HTTPError as error:
             return Answer(0, type(error).__name__)

@@ -129,7 +129,13 @@ class WorkerHost:
         return ready_url(self.product, self.place.address).removesuffix(self.product.ready)
 
     def _call(self, verb: Verb) -> Answer:
-        return self.asker.ask(self._base + verb.path, method=verb.method, timeout_s=CALL_S)
+        return self.asker.ask(
+            self._base + verb.path,
+            method=verb.method,
+            headers=verb.headers,
+            body=verb.body,
+            timeout_s=CALL_S,
+        )
 
     def _sight(self, way: Drain | None, kept: Handover) -> Sight:
         unit = self.place.unit

@@ -8,7 +8,6 @@ Both lines run the architecture with ingesters and store-gateways ("v1 storage")
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -31,6 +30,7 @@ from rolecall.core.routes import (
     Protocol,
     Ring,
     Route,
+    Verb,
     admin_routes,
     open_routes,
 )
@@ -240,12 +240,30 @@ def _variables(blueprint: Blueprint) -> Mapping[str, str]:
 
 
 def _leftovers(disk: Disk) -> tuple[str, ...]:
-    """List what is no block yet, and the blocks that were never uploaded (pkg/phlaredb/shipper)."""
-    heads = (path for path, size in sorted(disk.sizes.items()) if size and re.match(r"db/[^/]+/head/", path))
-    blocks = shipper.unshipped(
+    """List the blocks that were never uploaded (pkg/phlaredb/shipper).
+
+    What is no block yet has died with its process, which reads it never again: head/ may have rests of that.
+    """
+    return shipper.unshipped(
         disk, blocks=r"(db/[^/]+/local/)([^/]+)/meta\.json", note="shipper.json", listed="uploaded"
     )
-    return (*heads, *blocks)
+
+
+def _open(disk: Disk) -> tuple[Verb, ...]:
+    """Ask for something of each tenant whose blocks wait: not before does a new process see to them.
+
+    (pkg/ingester/ingester.go, getOrOpenInstance.)
+    """
+    return tuple(
+        Verb(
+            method="POST",
+            path="/ingester.v1.IngesterService/LabelNames",
+            roles=("ingester",),
+            headers=(("Content-Type", "application/json"), ("X-Scope-OrgID", tenant)),
+            body=b"{}",
+        )
+        for tenant in sorted({path.split("/")[1] for path in _leftovers(disk)})
+    )
 
 
 # No call keeps an ingester from taking profiles, or has it upload: it does that at its end. The bucket index
@@ -254,6 +272,7 @@ def _leftovers(disk: Disk) -> tuple[str, ...]:
 _DRAIN = Drain(
     roles=("ingester",),
     ring="collectors/ring",
+    open=_open,
     kept_s=32,
     data=("db/",),
     notes=("shipper.json",),
