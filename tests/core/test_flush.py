@@ -126,8 +126,10 @@ def planned(
 @pytest.mark.parametrize(
     ("said", "held", "flushing"),
     [
-        pytest.param({"behind": "querier/0 distributor/0 w/1"}, ("w/1",), (), id="who keeps data first"),
-        pytest.param({"behind": "querier/0 distributor/0"}, ("distributor/0",), (), id="then who writes"),
+        pytest.param(
+            {"behind": "querier/0 distributor/0 w/1"}, ("distributor/0",), (), id="who writes first"
+        ),
+        pytest.param({"behind": "querier/0 w/1"}, ("w/1",), (), id="then who keeps data"),
         pytest.param({"behind": "querier/0"}, (), ("w/0",), id="then they flush"),
         pytest.param({"behind": "querier/0", "stored": "w/0"}, (), ("w/1",), id="one after the other"),
         pytest.param({"behind": "querier/0", "stored": ALL}, (), (), id="readers look for it"),
@@ -186,12 +188,25 @@ def test_more_copies_need_a_flush():
 
 
 def test_who_stays_and_can_flush_is_asked_to():
-    """Who is to go drains; Loki has no call for it."""
+    """Who is to go drains; who keeps nothing has nothing to flush."""
     assert copies.flushers(MIMIR, a_cluster(LINE, GROUPS)) == frozenset(WRITERS)
     assert copies.flushers(MIMIR, a_cluster(LINE, GROUPS, leaving=True)) == frozenset()
     loki = PRODUCTS["loki"]
     groups = [a_group(*rest) for rest in loki.minimal]
-    assert copies.flushers(loki, a_cluster(loki.lines[0], groups)) == frozenset()
+    assert copies.flushers(loki, a_cluster(loki.lines[0], groups)) == {"write/0"}
+    (way,) = loki.drains
+    assert not replace(way, uploads_at_end=False).can_stay
+
+
+def test_who_uploads_at_its_end_has_restarted_and_is_asked_for_nothing():
+    """Its readers get the time that they need after an end."""
+    way = replace(WAY, flush=(), uploads_at_end=True, found_s=0, kept_s=40)
+    begun = advance(way, sight(100, blocks=3), Handover(), 7, stored=False)
+    assert begun == Step(handover=Handover(flush=7, empty_s=100), stored=True)
+    assert not advance(way, sight(139.5), begun.handover, 7, stored=True).found
+    assert advance(way, sight(140), begun.handover, 7, stored=True) == Step(
+        handover=Handover(), stored=True, found=True
+    )
 
 
 DOCUMENT = replace(published(MIMIR, observed(MIMIR, GROUPS)), grants={}, held=())

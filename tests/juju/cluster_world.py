@@ -100,7 +100,7 @@ class ClusterWorld(StillWorld):
 
     def seams(self, unit: Unit) -> Mapping[str, Any]:
         """Give the unit's hooks this world's network, and the model's list of units."""
-        return {"net": FakeNet(self, unit), "roster": FakeRoster(self)}
+        return {"net": FakeNet(self, unit), "roster": FakeRoster(self, unit)}
 
     def before(self, unit: Unit, state: testing.State) -> None:
         """Learn where the unit is."""
@@ -441,10 +441,17 @@ class FakeRoster:
     """The model's list of units."""
 
     world: ClusterWorld
+    unit: Unit
 
     def units(self) -> frozenset[str]:
         """Return the units that are not gone, also those that are being removed."""
         return frozenset(unit.name for unit in self.world.units.values() if unit.life is not Life.GONE)
+
+    def going(self) -> frozenset[str]:
+        """Return the unit's siblings that are going; to one that waits, as it will be a little later."""
+        dying = (one for one in self.world.units.values() if one.life is Life.DYING)
+        names = frozenset(one.name for one in dying if one.app.name == self.unit.app.name)
+        return names & {self.unit.name} if self.unit.name in self.world.waited else names
 
 
 def _pod(unit: Unit) -> str:

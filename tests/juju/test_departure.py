@@ -101,15 +101,46 @@ def test_one_that_says_nothing_of_a_rollout_has_none():
     assert net.now_s == 0
 
 
-def departs(gone: str, *, before: tuple[str, ...] = ()) -> Deployed:
+@dataclass
+class Model:
+    """The model's list of those that are going, as it is from a time on."""
+
+    net: Gateways
+    said: list[tuple[float, set[str]]]
+
+    def units(self) -> frozenset[str]:
+        """Refuse: nobody asks for all here."""
+        raise AssertionError("asked for all units")
+
+    def going(self) -> frozenset[str]:
+        """Return who is being removed now."""
+        return frozenset([names for since_s, names in self.said if since_s <= self.net.now_s][-1])
+
+
+@pytest.mark.parametrize(
+    ("last", "came", "until_s"), [({"write/2"}, True, 20), ({"write/2", "write/11"}, False, LIMIT_S)]
+)
+def test_units_that_go_together_go_one_after_the_other(last: set[str], came: bool, until_s: float):
+    """Who has the highest number is first, and the others wait for as long as they may."""
+    net, told = Gateways({}), list[str]()
+    model = Model(net, [(0, {"write/2", "write/10", "write/9"}), (9, {"write/2", "write/9"}), (20, last)])
+
+    assert departure.await_turn(model, net, "write/2", LIMIT_S, told.append) is came
+    assert until_s <= net.now_s < until_s + 3
+    assert list(dict.fromkeys(told))[:2] == ["write/10 goes first", "write/9 goes first"]
+
+
+def departs(gone: str, *, before: tuple[str, ...] = (), beside: str = "", writers: int = 3) -> Deployed:
     """Remove units, and let the last one hear that it goes once the leader has; nothing else happens then."""
-    groups = (("write", ("write",), 3), ("rest", ("read", "backend"), 2))
+    groups = (("write", ("write",), writers), ("rest", ("read", "backend"), 2))
     made = deploy(LOKI, groups)
     made.settle()
     for unit in before:
         made.juju.remove_unit(unit)
         made.settle()
     made.juju.remove_unit(gone)
+    if beside:
+        made.juju.remove_unit(beside)
     leader, leaver = made.juju.unit(f"{COORDINATOR}/0"), made.juju.unit(gone)
     while len(leader.queue):
         made.juju.model.dispatch(leader)
@@ -133,6 +164,15 @@ def test_nobody_waits_where_nobody_restarts():
     made = departs("write/2")
 
     assert made.world.waited == set()
+
+
+def test_of_two_that_go_together_the_first_waits_for_the_second():
+    made = departs("write/3", beside="write/4", writers=5)
+
+    assert not made.world.told(f"{COORDINATOR}/0")["rolling"]
+    assert made.world.waited == {"write/3"}
+    made.settle()
+    assert made.world.violations == []
 
 
 def test_who_holds_nothing_does_not_wait():

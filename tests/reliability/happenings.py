@@ -19,6 +19,8 @@ from rolecall.testing.ledger import Ledger
 Deed = Callable[[Site, Ledger], None]
 BACK_S = 60.0
 _ROLLED_S = 400.0
+_SCALED_S = 400.0
+"""Limit of an `up` that has two units drain, one after the other: the readers get their time for each."""
 _RELOADS = 10
 OUTAGE, _LONG_OUTAGE, _REFUSAL = 200, 2400, 100
 """Writes that are acknowledged while the store is away or refuses: those of 10, 120 and 5 seconds."""
@@ -245,7 +247,7 @@ def _scaled(site: Site, ledger: Ledger, units: int, settings: Mapping[str, objec
 def have_writers(site: Site, units: int, settings: Mapping[str, object] | None = None) -> None:
     """Have so many units of the minimal set keep what is newest."""
     want_writers(site, units, settings)
-    bring_up(site.cluster)
+    bring_up(site.cluster, timeout_s=_SCALED_S)
 
 
 def want_writers(site: Site, units: int, settings: Mapping[str, object] | None = None) -> None:

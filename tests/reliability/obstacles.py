@@ -75,20 +75,12 @@ def _end(site: Site, unit: str) -> None:
 
 
 _DOOR = "door"
-"""A folder that a process doesn't make by itself; paths are relative to the unit's own folder."""
-_SOCKET: Mapping[str, object] = {
-    "internal_server": {
-        "enable": True,
-        "http_listen_network": "unix",
-        "http_listen_address": f"{_DOOR}/internal",
-    }
-}
+"""A folder, but for one unit, that has a file there; paths are relative to the unit's own folder."""
 _ODD: Mapping[str, Mapping[str, object]] = {
-    "loki": _SOCKET,
+    "loki": {"ingester": {"wal": {"dir": f"{_DOOR}/wal"}}},
     "mimir": {"activity_tracker": {"filepath": f"{_DOOR}/activity.log"}},
-    "tempo": _SOCKET,
 }
-"""Settings that a process can't start with where that folder is missing."""
+"""Settings that a process can't start with where that is no folder."""
 
 
 def bad_config_at_third(site: Site, ledger: Ledger) -> None:
@@ -97,6 +89,7 @@ def bad_config_at_third(site: Site, ledger: Ledger) -> None:
     for unit in site.units():
         if unit != third:
             (site.cluster.home.unit(unit) / _DOOR).mkdir(exist_ok=True)
+    (site.cluster.home.unit(third) / _DOOR).touch()
     before = site.births()
     ledger.phase(FAULT)
     site.cluster = _with(site, _ODD[site.product.name])

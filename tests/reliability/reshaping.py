@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import yaml
 from judging import CALM, FAULT
 from real_clusters import bring_up, written
-from sites import Site, await_writes
+from sites import GONE_S, Site, await_writes
 
 from rolecall.core.product import Product
 from rolecall.testing.ledger import Ledger
@@ -65,7 +65,7 @@ def _text(site: Site, workers: Mapping[str, int]) -> str:
 
 def _become(site: Site, text: str) -> None:
     site.cluster = site.clusters.again(site.cluster, text)
-    bring_up(site.cluster)
+    bring_up(site.cluster, timeout_s=GONE_S)
 
 
 FIRST: Mapping[str, Callable[[Site], None]] = {

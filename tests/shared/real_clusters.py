@@ -156,9 +156,11 @@ def _quiet(_: str) -> None:
     """Say nothing."""
 
 
-def bring_up(cluster: LocalCluster, *, say: Callable[[str], None] = _quiet) -> operations.Outcome:
+def bring_up(
+    cluster: LocalCluster, *, say: Callable[[str], None] = _quiet, timeout_s: float = UP_S
+) -> operations.Outcome:
     """Bring a cluster up; it must come up whole."""
-    outcome = operations.up(cluster, say=say, timeout_s=UP_S)
+    outcome = operations.up(cluster, say=say, timeout_s=timeout_s)
     assert outcome.done, [str(problem) for problem in outcome.verdict.problems]
     return outcome
 

@@ -23,6 +23,6 @@ def flush(good: Document | None, base: Document, old: Document | None, revision:
 
 
 def flushers(product: Product, cluster: Cluster) -> frozenset[str]:
-    """Name the units that stay, keep data, and can flush it while they go on."""
+    """Name the units that stay, keep data, and can have it in the object store all the same."""
     ways = {unit.id: way_of(product.drains, unit.roles) for unit in cluster.units if not unit.report.leaving}
-    return frozenset(name for name, way in ways.items() if way is not None and way.flush)
+    return frozenset(name for name, way in ways.items() if way is not None and way.can_stay)

@@ -5,6 +5,9 @@ readers that count on more don't ask everybody. So before these restart, each un
 one after the other: a process may refuse writes meanwhile. What comes in later has its copies.
 
 As in a drain, no answer is believed: the process's own metrics tell, and then the readers get their time.
+
+Where a process uploads what it holds at its end, that of a restart too, nothing is asked of it: it has
+restarted to follow the new factor, after those that only write. Its readers get their time all the same.
 """
 
 from __future__ import annotations
@@ -40,9 +43,9 @@ def advance(way: Drain, seen: Sight, kept: Handover, number: int, *, stored: boo
         return Step(handover=Handover())
     if kept.flush != number:
         kept = Handover(flush=number)
-    if stored or kept.empty_s:
+    if stored or kept.empty_s or not way.flush:
         kept = replace(kept, empty_s=kept.empty_s or seen.now_s)
-        found = seen.now_s - kept.empty_s >= way.found_s
+        found = seen.now_s - kept.empty_s >= (way.found_s if way.flush else way.kept_s)
         return Step(handover=Handover() if found else kept, stored=True, found=found)
     # One that isn't ready reads its log, and has nothing to flush yet.
     if not seen.ready or (not kept.asked_s and seen.now_s - kept.tried_s < drain.AGAIN_S):

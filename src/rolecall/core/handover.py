@@ -49,6 +49,8 @@ class Drain(Struct, frozen=True, kw_only=True):
     flush: tuple[Verb, ...] = ()
     """Calls that put what a process holds into the object store while it goes on as ever; none: there is no
     such call."""
+    uploads_at_end: bool = False
+    """Whether each end of a process, that of a restart too, puts what it holds into the object store."""
     flushed: tuple[str, ...] = ()
     """Those of `held` that are 0 once that is done, although more comes in."""
     undo: tuple[Verb, ...] = ()
@@ -83,6 +85,11 @@ class Drain(Struct, frozen=True, kw_only=True):
     its ring without tokens. Empty: it just ends."""
     unfinished: Callable[[Disk], tuple[str, ...]] = _nothing
     """What shows on its disk, while it goes on, that the end before wasn't a whole one."""
+
+    @property
+    def can_stay(self) -> bool:
+        """Whether a unit can have all that it holds in the object store without going."""
+        return bool(self.flush) or self.uploads_at_end
 
 
 def way_of(drains: Iterable[Drain], roles: Iterable[str]) -> Drain | None:

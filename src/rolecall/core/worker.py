@@ -191,7 +191,7 @@ def _flush(observed: Observed, document: Document) -> int:
 
 def _flushing(desired: Desired, observed: Observed, way: Drain | None, number: int) -> Desired:
     """Add what a flush asks of the process, and say how far it is."""
-    if way is None or not way.flush:
+    if way is None or not way.can_stay:
         return desired
     kept = observed.handover
     step = flush.advance(way, _sight(observed, way), kept, number, stored=number == observed.stored)

@@ -23,7 +23,8 @@ from rolecall.juju.gateway import NginxGateway, Tls
 from rolecall.juju.interfaces.s3 import Bucket
 from rolecall.juju.interfaces.tls import Certificates
 from rolecall.juju.net import HttpNet, Net, unit_name
-from rolecall.juju.rings import JujuRoster, Rings, Roster
+from rolecall.juju.rings import Rings
+from rolecall.juju.roster import JujuRoster, Roster
 
 _ROUNDS = 6
 """How often a hook looks again after it did something: hold, verify, publish, and once more."""

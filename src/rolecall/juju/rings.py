@@ -12,10 +12,8 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from msgspec import Struct, field
-from ops import hookcmds
 
 from rolecall.core import forget, rings
 from rolecall.core.coordinator import Member
@@ -24,30 +22,10 @@ from rolecall.core.model import Problem, Report, Severity
 from rolecall.core.product import Product
 from rolecall.core.roles import Line
 from rolecall.juju.net import Net, Request
+from rolecall.juju.roster import Roster
 
 _FORGET_S = 10.0
 """A ring tries for nine seconds to change what isn't there any more."""
-
-
-class Roster(Protocol):
-    """Which units the model has."""
-
-    def units(self) -> frozenset[str]:
-        """Return the units of this and all related applications, also those that are being removed."""
-        ...
-
-
-class JujuRoster:
-    """The model's own list."""
-
-    def units(self) -> frozenset[str]:
-        """Return the units of this and all related applications, also those that are being removed.
-
-        Source: apiserver/facades/agent/uniter/goal-state.go, which leaves out dead units only.
-        """
-        goals = hookcmds.goal_state()
-        related = (name for goal in goals.relations.values() for name in goal if "/" in name)
-        return frozenset((*goals.units, *related))
 
 
 class Seen(Struct, frozen=True, kw_only=True):

@@ -73,12 +73,20 @@ def parting(charm: CoordinatorCharm, relation: ops.Relation, event: Any) -> dict
 
 
 def await_left_out(charm: CoordinatorCharm, event: ops.RelationDepartedEvent) -> None:
-    """Have a worker that goes with its unit serve until the other coordinators' gateways leave it out."""
+    """Have a worker that goes with its unit serve until the other coordinators' gateways leave it out.
+
+    If several go together, it serves until it is the last of them.
+    """
     # The bag of the one that the event is about can't be read among peers.
     others = {*event.relation.units, event.unit} - {charm.unit, None}
     names = {unit_name(charm.net, charm.app.name, one.name, charm.model.name) for one in others if one}
     unit = charm.unit.name.replace("/", "-")
     departure.await_forgotten(charm.product, charm.net, unit, sorted(names), departure.FORGET_S)
+
+    def say(waits: str) -> None:
+        status.show(charm.unit, ops.MaintenanceStatus(f"leaving: {waits}"))
+
+    departure.await_turn(charm.roster, charm.net, charm.unit.name, departure.TURN_S, say)
 
 
 def hand_over(charm: CoordinatorCharm) -> None:

@@ -15,6 +15,7 @@ from rolecall.core.product import Product
 from rolecall.core.roles import problems_of
 from rolecall.juju import containers, departure, events, following, status, store
 from rolecall.juju.net import HttpNet, Net, unit_name
+from rolecall.juju.roster import JujuRoster, Roster
 from rolecall.juju.worker_host import Me, WorkerHost, release_of, reported
 
 _ROLLED_S = 300.0
@@ -26,6 +27,7 @@ class WorkerCharm(ops.CharmBase):
 
     product: ClassVar[Product]
     net: ClassVar[Net] = HttpNet()
+    roster: ClassVar[Roster] = JujuRoster()
 
     def __init__(self, framework: ops.Framework) -> None:
         """Have every event reconcile the whole unit."""
@@ -49,8 +51,11 @@ class WorkerCharm(ops.CharmBase):
             gateways = self._gateways(event, leaves=leaves)
             departure.await_forgotten(self.product, self.net, observed.unit, gateways, departure.FORGET_S)
             if leaves and self._holds(observed):
-                status.show(self.unit, ops.MaintenanceStatus("leaving: the units that stay restart first"))
+                self._tell_leaving("the units that stay restart first")
                 departure.await_rolled(self.product, self.net, gateways, _ROLLED_S)
+                departure.await_turn(
+                    self.roster, self.net, self.unit.name, departure.TURN_S, self._tell_leaving
+                )
         if isinstance(event, ops.PebbleReadyEvent):
             self._tell_version(event.workload)
         status.show(self.unit, self._status(observed, decided))
@@ -59,6 +64,9 @@ class WorkerCharm(ops.CharmBase):
         """Whether the unit has something to hand over, as far as its roles tell."""
         roles = line_of(self.product, observed.document).expand(observed.roles)
         return observed.process.running and way_of(self.product.drains, roles) is not None
+
+    def _tell_leaving(self, waits: str) -> None:
+        status.show(self.unit, ops.MaintenanceStatus(f"leaving: {waits}"))
 
     def _tell_drain(self, waits: str) -> None:
         status.show(self.unit, ops.MaintenanceStatus(f"draining: {waits}"))

@@ -275,6 +275,7 @@ _DRAIN = Drain(
         Verb(method="POST", path="/flush", roles=("write",)),
     ),
     undo=(Verb(method="DELETE", path="/ingester/prepare_shutdown", roles=("write",)),),
+    uploads_at_end=True,
     kept_s=72,
     data=("wal/", "index/wal/"),
     leftovers=_leftovers,

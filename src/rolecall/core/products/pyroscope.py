@@ -273,6 +273,7 @@ _DRAIN = Drain(
     roles=("ingester",),
     ring="collectors/ring",
     open=_open,
+    uploads_at_end=True,
     kept_s=32,
     data=("db/",),
     notes=("shipper.json",),

@@ -373,6 +373,7 @@ _DRAIN = Drain(
     ask=(Verb(method="POST", path="/flush", roles=("ingester",)),),
     # Its searches then answer as before, as long as the process goes on.
     leave=(Verb(method="POST", path="/shutdown", roles=("ingester",)),),
+    uploads_at_end=True,
     found_s=12,
     kept_s=12,
     data=("wal/",),
