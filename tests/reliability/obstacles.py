@@ -85,7 +85,7 @@ _ODD: Mapping[str, Mapping[str, object]] = {
 
 def bad_config_at_third(site: Site, ledger: Ledger) -> None:
     """Push a config that the third unit of a rollout can't become ready with; then take it back."""
-    first, second, third = site.writers()
+    first, second, third, *_ = _in_order(site)
     for unit in site.units():
         if unit != third:
             (site.cluster.home.unit(unit) / _DOOR).mkdir(exist_ok=True)
@@ -102,6 +102,16 @@ def bad_config_at_third(site: Site, ledger: Ledger) -> None:
     site.cluster = _with(site, {})
     bring_up(site.cluster)
     calm(site, ledger)
+
+
+def _in_order(site: Site) -> list[str]:
+    """List the units as a rollout comes to them: by the most delicate of their roles, and by name."""
+    line = site.product.line("")
+    waves = {
+        place.unit: min(line.role(role).wave for role in line.expand(place.roles))
+        for place in site.cluster.places()
+    }
+    return sorted(waves, key=lambda unit: (waves[unit], unit))
 
 
 def _restarted(site: Site, before: Mapping[str, Birth]) -> set[str]:

@@ -210,7 +210,9 @@ def _config(blueprint: Blueprint) -> Tree:
         # The classic architecture: samples go from distributors to ingesters, not through Kafka.
         "ingest_storage": {"enabled": False},
         # By default a file in the folder the process was started in.
-        "activity_tracker": {"filepath": f"{fragments.DATA}/activity.log"},
+        # It writes to a file that is mapped into memory, so that a full disk kills the process with each
+        # request (pkg/util/activitytracker: SIGBUS).
+        "activity_tracker": {"filepath": ""},
         "blocks_storage": _blocks(blueprint.store),
         "distributor": {"ring": _ring()},
         "ingester": {
