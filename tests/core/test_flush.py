@@ -126,10 +126,8 @@ def planned(
 @pytest.mark.parametrize(
     ("said", "held", "flushing"),
     [
-        pytest.param(
-            {"behind": "querier/0 distributor/0 w/1"}, ("distributor/0",), (), id="who writes first"
-        ),
-        pytest.param({"behind": "querier/0 w/1"}, ("w/1",), (), id="then who keeps data"),
+        pytest.param({"behind": "querier/0 distributor/0 w/1"}, ("w/1",), (), id="who keeps data first"),
+        pytest.param({"behind": "querier/0 distributor/0"}, ("distributor/0",), (), id="then who writes"),
         pytest.param({"behind": "querier/0"}, (), ("w/0",), id="then they flush"),
         pytest.param({"behind": "querier/0", "stored": "w/0"}, (), ("w/1",), id="one after the other"),
         pytest.param({"behind": "querier/0", "stored": ALL}, (), (), id="readers look for it"),
@@ -196,6 +194,57 @@ def test_who_stays_and_can_flush_is_asked_to():
     assert copies.flushers(loki, a_cluster(loki.lines[0], groups)) == {"write/0"}
     (way,) = loki.drains
     assert not replace(way, uploads_at_end=False).can_stay
+
+
+def test_who_flushes_by_its_end_restarts_once_nobody_writes_fewer_copies():
+    """Before, it may have got a single copy, new as it may be; it restarts once for each flush."""
+    loki = PRODUCTS["loki"]
+    line = loki.lines[0]
+    cluster = a_cluster(line, [a_group(*rest) for rest in loki.minimal], running="new")
+    wanted = {unit.id: "new" for unit in cluster.units}
+    assert copies.renewals(loki, line, cluster, wanted, 7, {"write/0": 4}) == {"write/0": 7}
+    assert copies.renewals(loki, line, cluster, wanted, 0, {"write/0": 4}) == {"write/0": 4}
+    for behind in ("write/0", "backend/0"):
+        assert copies.renewals(loki, line, cluster, {**wanted, behind: "newer"}, 7, {}) == {}
+    assert copies.renewals(loki, line, cluster, {**wanted, "read/0": "newer"}, 7, {}) == {"write/0": 7}
+    for lacking in ({"ready": False}, {"leaving": True}):
+        late = a_cluster(line, [a_group(*rest) for rest in loki.minimal], running="new", **lacking)
+        assert copies.renewals(loki, line, late, wanted, 7, {}) == {}
+    assert copies.renewals(MIMIR, LINE, a_cluster(LINE, GROUPS, running="new"), wanted, 7, {}) == {}
+
+
+def test_a_renewal_stands_as_long_as_its_unit():
+    """A process that has restarted for it isn't to restart again when nobody needs a flush any more."""
+    cluster = a_cluster(LINE, GROUPS)
+    assert copies.renewed(None, cluster) == {}
+    old = replace(a_document(9, 3), renewals={"w/0": 8, "gone/0": 8})
+    assert copies.renewed(old, cluster) == {"w/0": 8}
+
+
+def test_a_renewal_is_a_restart_that_adds_to_those_by_hand():
+    """It changes what the unit should run, and nothing else does when it is over."""
+    loki = PRODUCTS["loki"]
+    groups = [a_group(*rest) for rest in loki.minimal]
+    seen = replace(observed(loki, groups), restarts={"write/0": 2, "gone/0": 1})
+    first = replace(published(loki, seen), grants={}, held=())
+    members = {}
+    for unit, member in seen.members.items():
+        spec = worker.decide(loki, a_worker(unit, member.report.roles, document=first)).process
+        assert spec is not None
+        members[unit] = replace(member, report=replace(member.report, running=spec.identity))
+    good = replace(first, choices=replace(first.choices, replication_factor=0))
+    seen = replace(seen, members=members, published=first, memory=undo.Memory(good=good))
+
+    asked = coordinator.decide(loki, seen).desired.document
+
+    assert asked is not None
+    assert asked.renewals == {"write/0": asked.flush}
+    assert (first.restarts, asked.restarts) == ({"write/0": 2}, {"write/0": 2 + asked.flush})
+    assert asked.flushing == ()
+    after = replace(seen, published=asked, memory=undo.Memory(good=asked))
+    kept = coordinator.decide(loki, after).desired.document
+    assert kept is not None
+    assert (kept.flush, kept.renewals, kept.restarts) == (0, asked.renewals, asked.restarts)
 
 
 def test_who_uploads_at_its_end_has_restarted_and_is_asked_for_nothing():

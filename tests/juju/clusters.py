@@ -177,7 +177,8 @@ class Deployed:
         """Return the restart identity that a unit should run."""
         document = self.document(unit.app.name)
         assert document is not None, f"{unit.name} was told nothing"
-        return identity.identity(self.product, document, self.world.roles_of(unit))
+        restarts = document.restarts.get(unit.name.replace("/", "-"), 0)
+        return identity.identity(self.product, document, self.world.roles_of(unit), restarts)
 
     def _ends(self, worker: str) -> tuple[str, str]:
         return f"{COORDINATOR}:{self.cluster}", f"{worker}:{worker_endpoints(self.product)[0].name}"

@@ -254,13 +254,15 @@ def _document(
     old = observed.published
     base = replace(
         base,
-        restarts={name: n for name, n in sorted(observed.restarts.items()) if name in observed.members},
         outgoing=tuple(sorted(name for name in observed.outgoing if name in observed.members)),
         solo=observed.own in observed.groups,
     )
     revision = (old.revision if old else 0) + 1
-    wanted = _wanted(product, line, cluster, base)
     flush = copies.flush(observed.memory.good, base, old, revision)
+    known = copies.renewed(old, cluster)
+    wanted = _wanted(product, line, cluster, _restarting(base, observed, known))
+    base = _restarting(base, observed, copies.renewals(product, line, cluster, wanted, flush, known))
+    wanted = _wanted(product, line, cluster, base)
     planned = rollout.plan(
         rollout.Situation(
             line=line,
@@ -281,6 +283,14 @@ def _document(
     if old is not None and replace(document, revision=old.revision) == old:
         return old, wanted, planned
     return replace(document, revision=revision), wanted, planned
+
+
+def _restarting(base: Document, observed: Observed, renewals: Mapping[str, int]) -> Document:
+    """Have the document say how often each unit has to have restarted."""
+    restarts = {name: n for name, n in observed.restarts.items() if name in observed.members}
+    for name, flush in renewals.items():
+        restarts[name] = restarts.get(name, 0) + flush
+    return replace(base, restarts=dict(sorted(restarts.items())), renewals=renewals)
 
 
 def _wanted(product: Product, line: Line, cluster: Cluster, base: Document) -> dict[str, str]:

@@ -14,7 +14,7 @@ _NAMES: Mapping[str, str] = {
     "targets": "its command line",
     "secret": "the object store's keys",
     "authority": "the authority of the object store's certificate",
-    "restarts": "a restart asked for by hand",
+    "restarts": "a restart asked for by hand, or for more copies",
 }
 """What is one thing to a person, by its name in `identity.read_at_start`."""
 _MOST = 5

@@ -7,7 +7,7 @@ one after the other: a process may refuse writes meanwhile. What comes in later 
 As in a drain, no answer is believed: the process's own metrics tell, and then the readers get their time.
 
 Where a process uploads what it holds at its end, that of a restart too, nothing is asked of it: it has
-restarted to follow the new factor, after those that only write. Its readers get their time all the same.
+restarted for it (`copies`). Its readers get their time all the same.
 """
 
 from __future__ import annotations

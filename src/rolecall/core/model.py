@@ -279,7 +279,9 @@ class Document(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables every process of the group gets; none of them secret."""
     restarts: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Unit to the number of restarts that were asked for by hand."""
+    """Unit to the number of restarts that were asked for by hand, plus its number in `renewals`."""
+    renewals: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Unit to the newest `flush` that it has to restart for."""
     authority: str = ""
     """PEM certificate of the authority that signed the object store's; empty: the system knows it."""
     outgoing: tuple[str, ...] = ()

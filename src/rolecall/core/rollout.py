@@ -22,9 +22,9 @@ The rules, in the words of the guarantees:
 7. Where entries are to have fewer copies, who only reads restarts first, for it must ask everybody before
    a writer writes to fewer; then who keeps data, while all others still write as before. Who is to go goes
    last: as long as somebody wants more copies than members are left, it refuses every write.
-8. Where entries are to have more copies, who writes restarts first, so that none has fewer any more; then who
-   keeps data; then each unit that keeps what older entries have fewer copies of flushes, one after the other,
-   unless its restart did that; who only reads restarts once all of that is found.
+8. Where entries are to have more copies, who writes or keeps data restarts first; then each unit that keeps
+   what older entries have fewer copies of flushes, one after the other, or restarts once more (`copies`); who
+   only reads restarts once all of that is found.
 """
 
 from __future__ import annotations
@@ -136,15 +136,12 @@ def _must_go(now: Situation, unit: Unit) -> bool:
 def _in_order(now: Situation) -> list[Unit]:
     """List the units that must restart or leave: leavers first, then by wave, those already out, name.
 
-    Where there are to be fewer copies, those that keep nothing come before the other waves, and leavers last;
-    where there are to be more, those that write before those that keep data.
+    Where there are to be fewer copies, those that keep nothing come before the other waves, and leavers last.
     """
 
     def order(unit: Unit) -> tuple[bool, bool, int, bool, str]:
         number, leaving = wave(now.line, unit), unit.report.leaving
         keeps = now.fewer and number < KEEPS_NOTHING
-        if now.flush and number < KEEPS_NOTHING:
-            number = KEEPS_NOTHING - 1 - number
         return leaving is now.fewer, keeps, number, unit.id in now.serving, unit.id
 
     return sorted((unit for unit in now.units if _must_go(now, unit)), key=order)

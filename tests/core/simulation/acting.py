@@ -71,8 +71,9 @@ def _stop(world: World, machine: Machine) -> None:
 
 
 def _hand_over(world: World, machine: Machine) -> None:
-    """Let a process that was asked to, and ends, put what it holds into the object store."""
-    if machine.ready and machine.asked:
+    """Let a process that ends put what it holds into the object store, if it was asked to, or always does."""
+    always = machine.drain is not None and machine.drain.uploads_at_end
+    if machine.ready and (machine.asked or always):
         world.put(machine)
 
 

@@ -39,7 +39,7 @@ def count_on_more(world: World, reader: Machine) -> None:
     if good is None or good.choices.replication_factor > 1 or wave < KEEPS_NOTHING:
         return
     for keeper in world.machines.values():
-        for write in keeper.single if keeper.drain and keeper.drain.flush and not keeper.going else ():
+        for write in keeper.single if keeper.drain and keeper.drain.can_stay and not keeper.going else ():
             since_s = world.now_s - world.stored.get(write, math.inf)
             assert since_s >= READABLE_S, (
                 f"G12: {reader.unit} won't ask {keeper.unit}, and {write} isn't found"

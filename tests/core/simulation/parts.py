@@ -52,6 +52,7 @@ def lean_drain(drain: Drain) -> Drain:
         ask=(_ASK,),
         flush=(FLUSH,) if drain.flush else (),
         flushed=("held",) if drain.flush else (),
+        uploads_at_end=drain.uploads_at_end,
         undo=(UNDO,),
         held={"held": "{count} writes are left"} if drain.held else {},
         found_s=READABLE_S if drain.held else 0,
