@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rolecall.core.products import PRODUCTS
 
@@ -77,12 +77,15 @@ _HEAD = (
 )
 _LIVE = (
     "A trace is on disk once it has rested for `ingester.trace_idle_period` (2s here): the newest seconds "
-    "die with the process. Replication factor 3 covers the loss of any one unit."
+    "die with the process. Replication factor 3 covers the loss of any one unit. Where all die at once, and "
+    "one of three had it on disk, some answers miss a trace until that uploads it."
 )
+_ALL_DIE = Cell(loses_s=5.0, fails_s=WHILE_DOWN, gaps=True, gaps_after=True, why=_LIVE)
 _ONE_LEFT = (
     "A trace is sure to be with two of three ingesters (the third write ends with its request, "
     "modules/distributor/distributor.go), and a search hears two. Once one of these has lost what it had, "
-    "its disk or the last 2s in its memory, some answers miss a trace that one alone still has, until that "
+    "its disk, the last 2s in its memory, or what came while its disk was full, some answers miss a trace "
+    "that one alone still has, until that "
     "uploads it: `ingester.max_block_duration` (30m) bounds that. Nothing is lost. Replication factor 3 has "
     "to be there before."
 )
@@ -115,8 +118,8 @@ _SINGLE_MOVES = {
         fails_s=WHILE_DOWN,
         away_s=10,
         gaps=True,
-        why="An ingester takes profiles up to its end, and what comes after its last flush is lost (1 of "
-        "1,965 seen); while it comes or goes, requests fail, and its last profiles are found once the "
+        why="An ingester takes profiles up to its end, and what comes after its last flush is lost (2 of "
+        "1,781 were seen); while it comes or goes, requests fail, and its last profiles are found once the "
         "store-gateways have looked. Replication factor 3 closes all of that.",
     ),
 }
@@ -141,6 +144,7 @@ FAULTS = (
         name="full_disk",
         title="disk of one writer full for 10 seconds",
         cell=_NONE,
+        but={"tempo": Cell(gaps=True, gaps_after=True, why=_ONE_LEFT)},
         long=True,
         quick=_of("loki"),
     ),
@@ -148,6 +152,14 @@ FAULTS = (
         name="bad_config_at_third",
         title="a config that the third unit of a rollout can't use, then the good one",
         cell=_NONE,
+        but={
+            "loki": Cell(
+                gaps=True,
+                why="Replication factor 3 covers one unit at a time: what came in while one writer was down "
+                "has two copies. When one of these two restarts, some answers miss it until the readers have "
+                "found what that uploaded (1 second was seen).",
+            )
+        },
         without=dict.fromkeys(
             ("pyroscope", "tempo"),
             "no key of its config that may be set names anything that is there on some units only.",
@@ -195,7 +207,8 @@ FAULTS = (
         title="Pebble killed, then `up`, which ends what it left behind",
         cell=_DOWN,
         but={
-            "tempo": Cell(loses_s=5.0, fails_s=WHILE_DOWN, gaps=True, why=_LIVE),
+            "tempo": _ALL_DIE,
+            "pyroscope": Cell(loses_s=EVERYTHING, fails_s=WHILE_DOWN, gaps=True, why=_HEAD),
         },
         long=True,
         quick=_of("loki"),
@@ -205,7 +218,7 @@ FAULTS = (
         title="every process gone at once, then `up`",
         cell=_DOWN,
         but={
-            "tempo": Cell(loses_s=5.0, fails_s=WHILE_DOWN, gaps=True, why=_LIVE),
+            "tempo": _ALL_DIE,
             "pyroscope": Cell(loses_s=EVERYTHING, fails_s=WHILE_DOWN, gaps=True, why=_HEAD),
         },
         quick=_of("mimir"),
@@ -226,6 +239,7 @@ FAULTS = (
         title="scale out 1 → 3 writers, replication factor 1 → 3",
         copies=1,
         cell=_RESTARTS,
+        but={"pyroscope": replace(_SINGLE_MOVES["pyroscope"], away_s=20)},
         long=True,
     ),
     Fault(
@@ -248,7 +262,7 @@ FAULTS = (
         title="a drain asked for while the object store is down, and the store gone in the middle of one",
         copies=1,
         cell=Cell(reads_fail_s=WHILE_DOWN),
-        but={"pyroscope": _STARTS_AGAIN},
+        but={"loki": _SINGLE_MOVES["loki"], "pyroscope": _STARTS_AGAIN},
         long=True,
         quick=_of("tempo"),
     ),

@@ -36,13 +36,10 @@ class Cell:
     """The longest time in which something was unreadable."""
     kept: bool
     """Whether what the table promises was so."""
-    older: bool = False
-    """Whether it was measured before units waited for the proof that they have handed over."""
 
     def __str__(self) -> str:
         """Return it as in the docs."""
         text = f"{self.acknowledged}/{self.lost}/{self.failed}/{self.failed_reads}/{self.gap_s:g}"
-        text = f"({text})" if self.older else text
         return text if self.kept else f"**{text}**"
 
 
