@@ -193,7 +193,8 @@ def test_who_stays_and_can_flush_is_asked_to():
     groups = [a_group(*rest) for rest in loki.minimal]
     assert copies.flushers(loki, a_cluster(loki.lines[0], groups)) == {"write/0"}
     (way,) = loki.drains
-    assert not replace(way, uploads_at_end=False).can_stay
+    other = replace(loki, drains=(replace(way, uploads_at_end=False),))
+    assert copies.flushers(other, a_cluster(loki.lines[0], groups)) == frozenset()
 
 
 def test_who_flushes_by_its_end_restarts_once_nobody_writes_fewer_copies():
@@ -210,7 +211,25 @@ def test_who_flushes_by_its_end_restarts_once_nobody_writes_fewer_copies():
     for lacking in ({"ready": False}, {"leaving": True}):
         late = a_cluster(line, [a_group(*rest) for rest in loki.minimal], running="new", **lacking)
         assert copies.renewals(loki, line, late, wanted, 7, {}) == {}
-    assert copies.renewals(MIMIR, LINE, a_cluster(LINE, GROUPS, running="new"), wanted, 7, {}) == {}
+    (way,) = loki.drains
+    for drain in (replace(way, uploads_at_end=False), replace(way, flush=(FLUSH,))):
+        other = replace(loki, drains=(drain,))
+        assert copies.renewals(other, line, cluster, wanted, 7, {}) == {}
+
+
+def test_nobody_restarts_for_more_copies_before_who_goes_is_gone():
+    """It may have written a single copy to any of them; who restarts is listed by name."""
+    loki = PRODUCTS["loki"]
+    line = loki.lines[0]
+    groups = [a_group("write", ("write",), 2), a_group("read", ("read",)), a_group("backend", ("backend",))]
+    cluster = a_cluster(line, groups, running="new")
+    wanted = {unit.id: "new" for unit in cluster.units}
+    known = {"write/1": 4}
+    assert list(copies.renewals(loki, line, cluster, wanted, 7, known)) == ["write/0", "write/1"]
+    going = tuple(
+        replace(unit, report=replace(unit.report, leaving=unit.id == "write/1")) for unit in cluster.units
+    )
+    assert copies.renewals(loki, line, replace(cluster, units=going), wanted, 7, known) == known
 
 
 def test_a_renewal_stands_as_long_as_its_unit():
