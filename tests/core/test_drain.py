@@ -289,6 +289,14 @@ def test_one_that_does_not_come_back_for_readers_just_ends():
     assert advance(QUIET, replace(away, now_s=220.5), kept).course is Course.END
 
 
+def test_a_process_that_left_its_rings_is_in_them_again_once_it_has_ended():
+    """Who stays after all goes on with another process, which has left nothing."""
+    kept = Handover(asked_s=103, tried_s=103, parted_s=104)
+    drain = replace(KEEPS, leave=(LEAVE,))
+    assert take_back(drain, Sight(now_s=105, alive=True), kept).handover == kept
+    assert take_back(drain, Sight(now_s=105), kept).handover == replace(kept, parted_s=0)
+
+
 def opened(disk: Disk) -> tuple[Verb, ...]:
     return tuple(Verb(method="POST", path=f"/open/{path}", roles=("ingester",)) for path in disk.sizes)
 
