@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
 WORKERS = (("write", ("write",), 3), ("rest", ("read", "backend"), 1))
 LEADER_LOST, ONE_LEFT, THREE_AGAIN = "3 to 2, and the leader is lost", "2 to 1", "1 to 3"
+TOGETHER = "3 to 1, at once"
 POD_LOST = "a writer's pod is lost, and never comes back"
 AWAY_S = 20
 """For how long the only writer, and the only reader, may be away to follow another replication factor."""
@@ -78,6 +79,32 @@ def test_nothing_is_lost_while_writers_go_and_come(product: Product, charmed: De
         report.table()
     )
     assert report.phase(POD_LOST).unreadable == 0, report.table()
+
+
+def test_writers_that_are_removed_together_go_one_after_the_other(charmed: Deployer):
+    """Two that were away at a time would take along, for as long, what only they have copies of (G3)."""
+    cluster = charmed(LOKI, WORKERS)
+    cluster.await_active()
+    told: list[dict[str, str]] = []
+
+    def one_left() -> bool:
+        units = cluster.juju.status().apps["write"].units
+        told.append({name: unit.workload_status.message for name, unit in units.items()})
+        return set(units) == {"write/0"}
+
+    with ledger_at(cluster, f"{COORDINATOR}/0") as ledger:
+        ledger.phase(TOGETHER)
+        cluster.juju.remove_unit("write", num_units=2)
+        until(one_left, 2 * _DRAINED_S, "both to be gone", seen=lambda: told[-1])
+        cluster.await_active()
+        report = ledger.finish(limit_s=180)
+
+    sys.stdout.write(report.table())
+    assert "leaving: write/2 goes first" in {statuses.get("write/1") for statuses in told}
+    assert [one for one in told if sum("draining" in text for text in one.values()) > 1] == []
+    assert report.total.lost == 0, report.table()
+    assert len(failing(report, TOGETHER, WRITES)) <= AWAY_S, report.table()
+    assert report.phase(TOGETHER).unreadable == 0, report.table()
 
 
 def _await_draining(cluster: Charmed, unit: str) -> None:
