@@ -10,6 +10,7 @@ from rolecall.core import coordinator, copies, progress, rollout, undo, worker
 from rolecall.core.flush import Step, advance
 from rolecall.core.handover import Drain, Handover, Sight
 from rolecall.core.model import Choices, Document
+from rolecall.core.product import Product
 from rolecall.core.products import PRODUCTS
 from rolecall.core.routes import Verb
 from rolecall.testing import a_cluster, a_group, a_worker, observed, process_of
@@ -240,19 +241,26 @@ def test_a_renewal_stands_as_long_as_its_unit():
     assert copies.renewed(old, cluster) == {"w/0": 8}
 
 
+def all_follow(
+    product: Product, seen: coordinator.Observed, document: Document, *, factor: int
+) -> coordinator.Observed:
+    """Have all units run what a document asks for, and have had another factor before."""
+    members: dict[str, coordinator.Member] = {}
+    for unit, member in seen.members.items():
+        spec = worker.decide(product, a_worker(unit, member.report.roles, document=document)).process
+        assert spec is not None
+        members[unit] = replace(member, report=replace(member.report, running=spec.identity))
+    good = replace(document, choices=replace(document.choices, replication_factor=factor))
+    return replace(seen, members=members, published=document, memory=undo.Memory(good=good))
+
+
 def test_a_renewal_is_a_restart_that_adds_to_those_by_hand():
     """It changes what the unit should run, and nothing else does when it is over."""
     loki = PRODUCTS["loki"]
     groups = [a_group(*rest) for rest in loki.minimal]
-    seen = replace(observed(loki, groups), restarts={"write/0": 2, "gone/0": 1})
-    first = replace(published(loki, seen), grants={}, held=())
-    members = {}
-    for unit, member in seen.members.items():
-        spec = worker.decide(loki, a_worker(unit, member.report.roles, document=first)).process
-        assert spec is not None
-        members[unit] = replace(member, report=replace(member.report, running=spec.identity))
-    good = replace(first, choices=replace(first.choices, replication_factor=0))
-    seen = replace(seen, members=members, published=first, memory=undo.Memory(good=good))
+    before = replace(observed(loki, groups), restarts={"write/0": 2, "gone/0": 1})
+    first = replace(published(loki, before), grants={}, held=())
+    seen = all_follow(loki, before, first, factor=0)
 
     asked = coordinator.decide(loki, seen).desired.document
 
@@ -323,13 +331,7 @@ def test_a_drain_begins_anew_after_a_flush():
 
 def test_the_document_says_whose_turn_it_is():
     """Three ingesters where there was one copy: the first of them flushes when all else has restarted."""
-    seen, members = observed(MIMIR, GROUPS), {}
-    for unit, member in seen.members.items():
-        spec = worker.decide(MIMIR, a_worker(unit, member.report.roles, document=DOCUMENT)).process
-        assert spec is not None
-        members[unit] = replace(member, report=replace(member.report, running=spec.identity))
-    good = replace(DOCUMENT, choices=replace(DOCUMENT.choices, replication_factor=1))
-    seen = replace(seen, members=members, published=DOCUMENT, memory=undo.Memory(good=good))
+    seen = all_follow(MIMIR, observed(MIMIR, GROUPS), DOCUMENT, factor=1)
 
     decision = coordinator.decide(MIMIR, seen)
 

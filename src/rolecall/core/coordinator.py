@@ -260,9 +260,12 @@ def _document(
     revision = (old.revision if old else 0) + 1
     flush = copies.flush(observed.memory.good, base, old, revision)
     known = copies.renewed(old, cluster)
-    wanted = _wanted(product, line, cluster, _restarting(base, observed, known))
-    base = _restarting(base, observed, copies.renewals(product, line, cluster, wanted, flush, known))
+    base = _restarting(base, observed, known)
     wanted = _wanted(product, line, cluster, base)
+    renewals = copies.renewals(product, line, cluster, wanted, flush, known)
+    if renewals != known:
+        base = _restarting(base, observed, renewals)
+        wanted = _wanted(product, line, cluster, base)
     planned = rollout.plan(
         rollout.Situation(
             line=line,
