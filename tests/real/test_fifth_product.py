@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 from fifth_product import FIFTH, PROGRAM
+from patience import until
 from real_clusters import Clusters, births, bring_up
+from traffic import watching
 
 from rolecall.core import coherence
 from rolecall.core.model import Group
+from rolecall.core.routes import Answer
 from rolecall.local import operations
 from rolecall.local.cluster import LocalCluster
 from rolecall.local.file import topology
+from rolecall.local.readiness import Asker
+from rolecall.local.supervisor import Supervisor
 
 _FILE = """\
 clusters:
@@ -40,12 +47,13 @@ def _cluster(clusters: Clusters, tmp_path: Path, level: str = "info") -> LocalCl
 
 
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put the product's executable where its variable names it."""
     path = tmp_path / "fifth"
     path.write_text(PROGRAM.format(python=sys.executable))
     path.chmod(0o755)
     monkeypatch.setenv(FIFTH.binary.variable, str(path))
+    return path
 
 
 def test_it_is_judged():
@@ -70,9 +78,7 @@ def test_it_comes_up_serves_and_changes(clusters: Clusters, tmp_path: Path):
     assert closed.status_code == 403
 
     before = births(cluster)
-    changed = LocalCluster(
-        spec=_with_level(cluster, tmp_path), home=cluster.home, tools=cluster.tools, asker=cluster.asker
-    )
+    changed = replace(cluster, spec=_with_level(cluster, tmp_path))
     bring_up(changed)
     after = births(changed)
     assert all(after[unit] != before[unit] for unit in ("store-0", "store-1", "front-0"))
@@ -87,3 +93,37 @@ def _with_level(cluster: LocalCluster, folder: Path) -> topology.ClusterSpec:
         text, source="rolecall.yaml", products={FIFTH.name: FIFTH}, environment={}, folder=folder
     )
     return parsed.clusters[0]
+
+
+class Slow(Asker):
+    """Answers only once everything that the supervisor was asked for has come about."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        """Have the answers wait for `supervisor`."""
+        super().__init__()
+        self._supervisor = supervisor
+
+    def ready(self, urls: Iterable[str]) -> Mapping[str, Answer]:
+        """Ask as ever, late."""
+        until(lambda: not self._supervisor.busy(), 10, "the supervisor to be done")
+        return super().ready(urls)
+
+
+_ENDS_LATE = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), os._exit(0)))
+"""
+
+
+@pytest.mark.real
+def test_a_slow_look_restarts_nobody_twice(clusters: Clusters, tmp_path: Path, program: Path):
+    """A process that is replaced while it is looked at isn't taken for the one before."""
+    before, serves, after = program.read_text().partition("http.server.ThreadingHTTPServer")
+    program.write_text(before + _ENDS_LATE + serves + after)
+    cluster = _cluster(clusters, tmp_path)
+    bring_up(cluster)
+
+    with Slow(cluster.supervisor) as slow, watching(cluster) as seen:
+        bring_up(replace(cluster, spec=_with_level(cluster, tmp_path), asker=slow))
+
+    assert sorted(seen.restarted) == ["front-0", "store-0", "store-1"]

@@ -260,6 +260,8 @@ class LocalCluster:
     def _look(self, places: tuple[Place, ...]) -> World:
         supervisor = self.supervisor
         alive = supervisor.alive
+        # First of all: who isn't busy by now is still the process that is looked at, however long that takes.
+        busy = supervisor.busy() if alive else frozenset[str]()
         running = processes.running(self.home.root)
         answers = self.asker.ready(
             ready_url(self.spec.product, place.address) for place in places if place.unit in running
@@ -268,7 +270,7 @@ class LocalCluster:
             document=decoded_document(self.home),
             credentials=self.spec.credentials,
             running=running,
-            busy=supervisor.busy() if alive else frozenset(),
+            busy=busy,
             ended=supervisor.ended() if alive else frozenset(),
             answers=answers,
         )

@@ -11,7 +11,9 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +40,25 @@ class SupervisorError(Exception):
     """The supervisor cannot be reached, or refused."""
 
 
+_NOT_HEARD = (pebble.Error, OSError, HTTPException)
+"""What its client raises: of a connection that breaks only some is an error of its own."""
+
+
+@contextmanager
+def _speaking() -> Generator[None]:
+    """Say in one way that the supervisor can't be reached, or refuses."""
+    try:
+        yield
+    except _NOT_HEARD as error:
+        fact = " ".join(str(error).split()) or type(error).__name__
+        raise SupervisorError(f"cannot speak with the supervisor: {fact}; call up again") from error
+
+
 class Supervisor:
-    """One cluster's Pebble."""
+    """One cluster's Pebble.
+
+    Whatever is asked of it raises SupervisorError when it can't be reached, or refuses.
+    """
 
     def __init__(self, home: Home, binary: Path) -> None:
         """Speak to the Pebble of `home`; `binary` starts it when it doesn't run."""
@@ -52,7 +71,7 @@ class Supervisor:
         """Whether it answers."""
         try:
             self._client.get_system_info()
-        except (pebble.ConnectionError, pebble.APIError, TimeoutError):
+        except _NOT_HEARD:
             return False
         return True
 
@@ -96,6 +115,7 @@ class Supervisor:
         except FileNotFoundError:
             return
 
+    @_speaking()
     def start(self, spec: ProcessSpec) -> None:
         """Start a process, or restart it with a new spec; don't wait for the end of it."""
         self._layer(spec)
@@ -104,14 +124,17 @@ class Supervisor:
         else:
             self._client.start_services([spec.name], timeout=0)
 
+    @_speaking()
     def stop(self, name: str) -> None:
         """Stop a process and don't wait for the end of it."""
         self._client.stop_services([name], timeout=0)
 
+    @_speaking()
     def signal(self, name: str, number: str) -> None:
         """Send a signal, such as `SIGHUP`, to a process."""
         self._client.send_signal(number, [name])
 
+    @_speaking()
     def busy(self) -> frozenset[str]:
         """List the processes that are being started, stopped or restarted right now."""
         names: set[str] = set()
@@ -121,10 +144,12 @@ class Supervisor:
             )
         return frozenset(names)
 
+    @_speaking()
     def ended(self) -> frozenset[str]:
         """List the processes that have ended by themselves and wait to be started again."""
         return frozenset(info.name for info in self._client.get_services() if info.current == "backoff")
 
+    @_speaking()
     def kept(self) -> dict[str, str]:
         """Map each process that runs or waits to be started again to its identity."""
         services = self._client.get_plan().services
@@ -134,6 +159,7 @@ class Supervisor:
             if name in services
         }
 
+    @_speaking()
     def log_target(self) -> LogTarget | None:
         """Return where logs are forwarded to, or None."""
         target = self._client.get_plan().log_targets.get(_LOGS)
@@ -141,6 +167,7 @@ class Supervisor:
             return None
         return LogTarget(location=target.location, labels=dict(target.labels or {}))
 
+    @_speaking()
     def forward_logs(self, target: LogTarget | None) -> None:
         """Forward the logs of every process, those that are yet to come too; None: of none."""
         wanted: LogTargetDict = {
