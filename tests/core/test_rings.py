@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from rolecall.core.rings import Member, heard_of, members_of
+from rolecall.core.products import PRODUCTS
+from rolecall.core.rings import Member, heard_of, members_of, rings_of
 from rolecall.core.routes import Answer, Ring
 
 RING = Ring(role="write", path="/ring")
@@ -40,12 +41,34 @@ def page(members: Mapping[str, str] | None) -> str:
         ({"http://me": {"write-0": "ACTIVE"}, "http://one": {"write-1": "ACTIVE"}}, False),
         ({"http://me": {"write-0": "ACTIVE"}, "http://two": None}, False),
         ({"http://me": {"write-1": "ACTIVE"}, "http://one": {}}, True),
-        ({"http://one": {}}, True),
+        # Who has no page of its own ring is a member nevertheless.
+        ({"http://one": {}}, False),
+        ({"http://one": {"write-0": "ACTIVE"}, "http://two": {"write-0": "LEFT"}}, False),
+        ({"http://one": {"write-0": "ACTIVE"}}, True),
+        ({}, True),
     ],
 )
 def test_a_member_is_heard_of(pages: Mapping[str, Mapping[str, str] | None], heard: bool):
-    """Only when each process that has the page sees what the member sees of itself."""
+    """Only when each process that has the page sees that the member is active."""
     assert heard_of(ME, (RING,), Pages(pages).ask) is heard
+
+
+@pytest.mark.parametrize(
+    ("product", "role", "paths"),
+    [
+        ("loki", "write", ("/ring", "/pattern/ring")),
+        ("mimir", "ingester", ("/ingester/ring",)),
+        ("pyroscope", "ingester", ("/ring",)),
+        ("pyroscope", "distributor", ("/distributor/ring",)),
+        ("tempo", "ingester", ("/ingester/ring",)),
+        ("tempo", "metrics-generator", ("/metrics-generator/ring",)),
+        ("tempo", "querier", ()),
+    ],
+)
+def test_a_unit_is_a_member_of_the_rings_of_its_roles(product: str, role: str, paths: tuple[str, ...]):
+    """Wherever the pages of these are: Tempo's ingesters don't have that of their own ring."""
+    line = PRODUCTS[product].lines[0].name
+    assert tuple(ring.path for ring in rings_of(PRODUCTS[product], line, [role])) == paths
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "[]", '{"shards": 3}'])

@@ -97,6 +97,18 @@ def test_one_that_is_out_of_the_gateway_goes_first():
     assert (list(made.grants), made.held) == (["w/1"], ("w/1",))
 
 
+def test_all_that_count_on_a_ring_member_are_its_witnesses():
+    """Before they have found it again the next one may not go; who goes, or is in no ring, needs none."""
+    others = (a_unit(LINE, "q/0", ["querier"], running="new"), writer("w/1", running="new"))
+
+    restarting = planned(writer("w/0"), *others).grants["w/0"]
+    going = planned(writer("w/0", leaving=True), *others).grants["w/0"]
+    reading = planned(reader("q/1"), *others).grants["q/1"]
+
+    assert restarting.witnesses == tuple(one.name for one in others)
+    assert (going.witnesses, reading.witnesses) == ((), ())
+
+
 def test_a_leave_that_was_withdrawn_is_not_renewed():
     """It is answered first: each new number would have to be answered anew."""
     granted = {"w/0": Grant(digest="", revision=8)}

@@ -74,6 +74,8 @@ class ClusterWorld(StillWorld):
     handed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Unit to each call that has its process hand over what it holds."""
     now_s: float = 1000.0
+    deaf: set[str] = field(default_factory=set[str])
+    """Units that hear of no ring's members, although they have the pages."""
     rings: FakeRings = field(init=False)
     planted: set[str] = field(default_factory=set[str])
     """Secret texts that may stand nowhere but in secrets and in files of mode 0600."""
@@ -380,6 +382,8 @@ class FakeNet:
         if (method, path := url.partition(urlsplit(url).netloc)[2]) in self._verbs():
             self.world.handed.append((unit.name, path))
             return Answer(204, "")
+        if unit.name in self.world.deaf and urlsplit(url).path in self.world.rings.pages:
+            return Answer(200, '{"shards":null}')
         return self._worker(process, url, method, request)
 
     def _worker(self, process: Process, url: str, method: str, request: Request | None) -> Answer:

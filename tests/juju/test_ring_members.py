@@ -1,10 +1,10 @@
-"""The coordinator has the rings forget whose units are gone, and nobody else (G7)."""
+"""The rings forget whose units are gone, and nobody else (G7); who is back is found before others go (G3)."""
 
 from __future__ import annotations
 
 import pytest
 from clusters import COORDINATOR, Deployed, deploy
-from driver import UPDATE_STATUS, Life
+from driver import UPDATE_STATUS, Life, NotConvergingError, Unit
 
 from rolecall.core.products import PRODUCTS
 from rolecall.core.products.loki import LOKI
@@ -185,3 +185,28 @@ def test_the_action_tells_of_a_refusal():
 
     assert told.failure is not None
     assert told.failure.startswith("cannot have the ring /ring forget write-2: it answers 500")
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_one_that_comes_back_is_found_by_all_that_count_on_it(product: str):
+    """As long as one of these hasn't heard of it, no second one of its ring may go: two would be away."""
+    made = deploy(PRODUCTS[product], PRODUCTS[product].recommended)
+    made.settle()
+    line = made.product.lines[0]
+
+    def in_a_ring(unit: Unit) -> bool:
+        return any(line.role(name).ring for name in line.expand(made.world.roles_of(unit)))
+
+    deaf = next(unit.name for unit in made.units() if not in_a_ring(unit))
+    before = dict(made.world.births)
+
+    made.world.deaf.add(deaf)
+    made.juju.config(COORDINATOR, {"log-level": "debug"})
+    with pytest.raises(NotConvergingError):
+        made.juju.settle(limit=60)
+    restarted = [name for name, number in made.world.births.items() if before[name] != number]
+    made.world.deaf.clear()
+    made.settle()
+
+    assert len(restarted) == 1
+    assert all(made.world.births[name] == number + 1 for name, number in before.items())

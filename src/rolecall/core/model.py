@@ -242,6 +242,9 @@ class Grant(Struct, frozen=True, kw_only=True):
     since: str = ""
     """What the unit was ready with when it got the leave, empty if it wasn't ready; once it is ready with
     anything else, the leave is used up."""
+    witnesses: tuple[str, ...] = ()
+    """Names of the units that have to find it in its rings again before it calls itself ready: of all that
+    may count on it. Empty: the leave is for no ring member's restart."""
 
 
 LEAVE = "leave"

@@ -35,7 +35,9 @@ def rings_of(product: Product, line: str, roles: Iterable[str]) -> tuple[Ring, .
     """List the rings that units with these roles are members of."""
     own = frozenset(roles)
     return tuple(
-        ring for ring in product.rings if ring.role in own and (not ring.lines or line in ring.lines)
+        ring
+        for ring in product.rings
+        if (ring.members or ring.role) in own and (not ring.lines or line in ring.lines)
     )
 
 
@@ -62,12 +64,14 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 def heard_of(member: Member, rings: Iterable[Ring], ask: Callable[[str], Answer]) -> bool:
-    """Say whether every other process that has a page of a ring sees there what the member sees of itself.
+    """Say whether every other process that has a page of a ring sees there that the member is active.
 
-    A ring that it isn't active in by its own account has nothing to wait for.
+    A ring that it isn't active in by its own page has nothing to wait for. Whoever has no such page itself is
+    active in it, being ready (dskit ring/lifecycler.go, CheckReady).
     """
     for ring in rings:
-        if members_of(ask(member.base + ring.path).text).get(member.unit) != _ACTIVE:
+        own = ask(member.base + ring.path)
+        if own.status == 200 and members_of(own.text).get(member.unit) != _ACTIVE:
             continue
         for other in member.others:
             answer = ask(other + ring.path)

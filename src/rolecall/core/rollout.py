@@ -13,6 +13,7 @@ The rules, in the words of the guarantees:
    A unit that is to go stays until a gateway sends to others for all that somebody is to run of its roles:
    those in its place may not even have said yet that they are there. What units get that go for other roles,
    nobody waits for: two of them could wait for each other.
+   Who is a member of a ring counts as ready only once the others find it there: its leave names them.
 3. A unit is held back from the gateway, and every gateway has confirmed it, before its leave (G5). It
    stays held until its leave is fulfilled, or the unit has said that it knows the leave was withdrawn.
 4. A unit that isn't ready needs no leave: a fix must be able to reach a broken cluster.
@@ -222,4 +223,14 @@ def _withdrawn(now: Situation, grant: Grant) -> Grant:
 
 def _new_grant(now: Situation, unit: Unit) -> Grant:
     since = unit.report.running if unit.ready else ""
-    return Grant(digest=_due(now, unit), revision=now.revision, since=since)
+    due = _due(now, unit)
+    witnesses = _witnesses(now, unit) if due != LEAVE else ()
+    return Grant(digest=due, revision=now.revision, since=since, witnesses=witnesses)
+
+
+def _witnesses(now: Situation, unit: Unit) -> tuple[str, ...]:
+    """Name all that hear of a ring's members; who is in no ring that bears on others' leaves needs none."""
+    if not any(now.line.role(name).ring for name in unit.roles):
+        return ()
+    others = (one for one in now.units if one.id != unit.id)
+    return tuple(sorted(one.name for one in others if any(now.line.role(name).gossip for name in one.roles)))

@@ -124,8 +124,10 @@ class Ring(Struct, frozen=True, kw_only=True):
     """A page that lists the members of a ring as JSON."""
 
     role: str
+    """Who has it, whether a member or not."""
     path: str
-    instance: str = "id"
+    members: str = ""
+    """The role whose units are members; empty: `role`."""
     lines: tuple[str, ...] = ()
     """Version lines that serve it there; empty: all."""
 

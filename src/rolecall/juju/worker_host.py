@@ -281,7 +281,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             base=self.base,
             others=tuple(
                 _base(self.product, name, beside=beside)
-                for name in document.choices.seeds
+                for name in grant.witnesses or document.choices.seeds
                 # Who of them is beside a gateway isn't known: it answers there, and the others don't.
                 for beside in ((False, True) if document.solo else (False,))
                 if name != self.me.name

@@ -563,7 +563,7 @@ PYROSCOPE = Product(
     peers=("tenant-settings",),
     drains=(_DRAIN,),
     rings=(
-        Ring(role="distributor", path="/ring"),
+        Ring(role="distributor", path="/ring", members="ingester"),
         Ring(role="distributor", path="/distributor/ring"),
         Ring(role="store-gateway", path="/store-gateway/tenants", lines=(_LINE_1.name,)),
         Ring(role="store-gateway", path="/store-gateway/ring", lines=(_LINE_2.name,)),

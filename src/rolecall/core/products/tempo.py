@@ -761,11 +761,11 @@ TEMPO = Product(
     volatile="what an ingester has in memory, which is each trace until it has rested for 2 s",
     dials=("querier", "query-frontend"),
     rings=(
-        Ring(role="distributor", path="/ingester/ring"),
+        # Neither ingesters nor generators have the page of their own ring.
+        Ring(role="distributor", path="/ingester/ring", members="ingester"),
         Ring(role="distributor", path="/distributor/ring"),
         Ring(role="compactor", path="/compactor/ring"),
-        # The generators themselves have no such page.
-        Ring(role="distributor", path="/metrics-generator/ring"),
+        Ring(role="distributor", path="/metrics-generator/ring", members=_GENERATOR),
     ),
     drains=(_DRAIN,),
     intakes=(
