@@ -533,6 +533,11 @@ LOKI = Product(
         "common.path_prefix": "the unit's folder is given",
         "auth_enabled": "it is the setting multi-tenant",
         "runtime_config": "limits are read from the file the coordinator keeps",
+        # Each of its two servers would wait for the other to end (pkg/loki/modules.go, initInternalServer).
+        "internal_server": "no process with two servers ends by itself",
+        "ingester.wal.flush_on_shutdown": "a unit that leaves must hand over what it holds",
+        "ingester.shutdown_marker_path": "a unit that leaves shows there how far it is",
+        "storage_config.tsdb_shipper.active_index_directory": "a unit that leaves shows there how far it is",
         "storage_config.object_store": "it is object-store",
         "storage_config.use_thanos_objstore": "it is object-store",
         "target": "roles are chosen by worker",
