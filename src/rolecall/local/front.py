@@ -165,7 +165,7 @@ def _mark(master: Running, text: str) -> dict[str, object]:
 def _workers(master: int) -> frozenset[int]:
     try:
         text = Path(f"/proc/{master}/task/{master}/children").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return frozenset()
     return frozenset(int(word) for word in text.split())
 
