@@ -303,7 +303,7 @@ def test_z_a_unit_that_joins_restarts_nobody(cluster: LocalCluster, shared_clust
     old = [unit for unit in operations.status(four).units if unit.unit != "write-3"]
     for unit in old:
         until(
-            lambda address=unit.address: four.ring(ring, address).get("write-3") == "ACTIVE",
+            lambda address=unit.address: four.rings.members(ring, address).get("write-3") == "ACTIVE",
             60,
             f"{unit.unit} to see write-3 active",
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from rolecall import engine
-from rolecall.core import changes, coordinator, forget, rings, worker
+from rolecall.core import changes, coordinator, forget, worker
 from rolecall.core import telemetry as core_telemetry
 from rolecall.core.model import (
     Deployment,
@@ -17,10 +17,8 @@ from rolecall.core.model import (
     ObjectStore,
     Phase,
     Report,
-    Unit,
     Verdict,
 )
-from rolecall.core.routes import Ring
 from rolecall.local import home as disk
 from rolecall.local import processes, register, stored
 from rolecall.local.builds import Build, build_of
@@ -29,6 +27,7 @@ from rolecall.local.file.topology import ClusterSpec
 from rolecall.local.front import GatewayError, LocalGateway, Wish
 from rolecall.local.home import Home
 from rolecall.local.readiness import Asker
+from rolecall.local.rings import LocalRings
 from rolecall.local.s3 import S3Target
 from rolecall.local.supervisor import Supervisor
 from rolecall.local.telemetry import WatchHost, view
@@ -195,31 +194,11 @@ class LocalCluster:
         """Return the last published document."""
         return decoded_document(self.home)
 
-    def rings(self, ready: Sequence[Unit]) -> dict[str, dict[str, str]]:
-        """Ask one ready unit of each ring who its members are: page to member to state."""
-        pages = self._seen([(unit.roles, unit.address) for unit in ready])
-        return {page.ring.path: dict(page.members) for page in pages}
-
-    def _pages(self, places: Sequence[Place], reports: Mapping[str, Report]) -> tuple[forget.Page, ...]:
-        """Look at the rings once every unit is ready: before that, a member may just be on its way."""
-        staying = [place for place in places if not place.leaving]
-        if not all(place.unit in reports and reports[place.unit].ready for place in staying):
-            return ()
+    @property
+    def rings(self) -> LocalRings:
+        """The rings that its units are members of."""
         line = self.spec.product.line(self.spec.settings.text("line"))
-        return self._seen([(line.expand(place.roles), place.address) for place in staying])
-
-    def _seen(self, ready: Sequence[tuple[tuple[str, ...], str]]) -> tuple[forget.Page, ...]:
-        """Ask the first of some ready units, by roles and address, that has a ring's page for that page."""
-        line = self.spec.product.line(self.spec.settings.text("line")).name
-        return tuple(
-            forget.Page(ring=ring, address=address, members=self.ring(ring, address))
-            for ring, address in rings.doors(self.spec.product, line, ready)
-        )
-
-    def ring(self, ring: Ring, address: str) -> dict[str, str]:
-        """Ask the unit at `address` who the members of a ring are: member to state."""
-        answer = self.asker.ask(f"http://{address}:{self.spec.product.port('http')}{ring.path}")
-        return rings.members_of(answer.text) if answer.status == 200 else {}
+        return LocalRings(product=self.spec.product, line=line, asker=self.asker)
 
     def _reports(self, places: tuple[Place, ...], world: World) -> dict[str, Report]:
         return {
@@ -325,7 +304,7 @@ class LocalCluster:
             gateway=self.gateway,
             reports=reports,
             asker=self.asker,
-            pages=self._pages(places, self.told() if reports is None else reports),
+            pages=self.rings.settled(places, self.told() if reports is None else reports),
             telemetry=self.spec.telemetry,
             problems=core_telemetry.judge(self._view(places)),
         )

@@ -196,7 +196,12 @@ def status(cluster: LocalCluster) -> Status:
         remaining=decision.rollout.remaining,
         replication_factor=document.choices.replication_factor if document else 0,
         store=cluster.store_text(),
-        rings=cluster.rings([unit for unit in decision.cluster.units if unit.ready]),
+        rings={
+            page.ring.path: dict(page.members)
+            for page in cluster.rings.pages(
+                (unit.roles, unit.address) for unit in decision.cluster.units if unit.ready
+            )
+        },
     )
 
 
