@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rolecall.core.model import LEAVE, Grant, Unit
 from rolecall.core.products import PRODUCTS
+from rolecall.core.roles import Line
 from rolecall.core.rollout import Rollout, Situation, plan, wave
 from rolecall.testing import a_unit
 
@@ -24,10 +25,11 @@ def planned(
     paused: bool = False,
     fewer: bool = False,
     wanted: Mapping[str, str] | None = None,
+    line: Line = LINE,
 ) -> Rollout:
     return plan(
         Situation(
-            line=LINE,
+            line=line,
             units=units,
             wanted=wanted or {unit.id: "new" for unit in units},
             granted=granted or {},
@@ -107,6 +109,19 @@ def test_all_that_count_on_a_ring_member_are_its_witnesses():
 
     assert restarting.witnesses == tuple(one.name for one in others)
     assert (going.witnesses, reading.witnesses) == ((), ())
+
+
+def test_who_does_not_gossip_is_no_witness():
+    """It could never find anybody; one that has a role beside that does can."""
+    line = PRODUCTS["pyroscope"].lines[0]
+    both = a_unit(line, "both/0", ["distributor", "ingester"], revision=9)
+    deaf = a_unit(line, "set/0", ["tenant-settings"], revision=9, running="new")
+    hears = a_unit(line, "read/0", ["tenant-settings", "querier"], revision=9, running="new")
+    keeps = a_unit(line, "w/0", ["ingester"], revision=9, running="new")
+
+    made = planned(both, deaf, hears, keeps, line=line)
+
+    assert made.grants["both/0"].witnesses == (hears.name, keeps.name)
 
 
 def test_a_leave_that_was_withdrawn_is_not_renewed():
