@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from rolecall.core.products import PRODUCTS
-from rolecall.core.rings import Member, heard_of, members_of, rings_of
+from rolecall.core.rings import Member, members_of, rings_of, unheard
 from rolecall.core.routes import Answer, Ring
 
 RING = Ring(role="write", path="/ring")
@@ -50,7 +50,15 @@ def page(members: Mapping[str, str] | None) -> str:
 )
 def test_a_member_is_heard_of(pages: Mapping[str, Mapping[str, str] | None], heard: bool):
     """Only when each process that has the page sees that the member is active."""
-    assert heard_of(ME, (RING,), Pages(pages).ask) is heard
+    assert (unheard(ME, (RING,), Pages(pages).ask) == "") is heard
+
+
+def test_it_is_said_who_has_not_heard():
+    """Whoever looks after a rollout that goes no further finds the unit that doesn't hear of the others."""
+    pages = {"http://one": {"write-0": "ACTIVE"}, "http://two": {"write-0": "LEFT"}}
+    assert unheard(ME, (RING,), Pages(pages).ask) == (
+        "it is ready, and the other units are still finding it: two doesn't show it in /ring yet"
+    )
 
 
 @pytest.mark.parametrize(

@@ -205,8 +205,10 @@ def test_one_that_comes_back_is_found_by_all_that_count_on_it(product: str):
     with pytest.raises(NotConvergingError):
         made.juju.settle(limit=60)
     restarted = [name for name, number in made.world.births.items() if before[name] != number]
+    said = [unit.status for unit in made.units() if "still finding it" in unit.status]
     made.world.deaf.clear()
     made.settle()
 
-    assert len(restarted) == 1
+    assert len(restarted) == len(said) == 1
+    assert f"{deaf.replace('/', '-')}." in said[0]
     assert all(made.world.births[name] == number + 1 for name, number in before.items())

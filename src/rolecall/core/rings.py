@@ -12,6 +12,9 @@ from rolecall.core.routes import Answer, Ring
 
 _ACTIVE = "ACTIVE"
 
+SETTLING = "it is ready, and the other units are still finding it"
+"""How it begins what a unit says whose process is ready, and that doesn't count as ready yet."""
+
 
 class _Member(Struct):
     id: str
@@ -63,8 +66,8 @@ class Member(Struct, frozen=True, kw_only=True):
     others: tuple[str, ...]
 
 
-def heard_of(member: Member, rings: Iterable[Ring], ask: Callable[[str], Answer]) -> bool:
-    """Say whether every other process that has a page of a ring sees there that the member is active.
+def unheard(member: Member, rings: Iterable[Ring], ask: Callable[[str], Answer]) -> str:
+    """Say which other process has a page of a ring and doesn't show the member as active; empty: all do.
 
     A ring that it isn't active in by its own page has nothing to wait for. Whoever has no such page itself is
     active in it, being ready (dskit ring/lifecycler.go, CheckReady).
@@ -76,5 +79,5 @@ def heard_of(member: Member, rings: Iterable[Ring], ask: Callable[[str], Answer]
         for other in member.others:
             answer = ask(other + ring.path)
             if answer.status == 200 and members_of(answer.text).get(member.unit) != _ACTIVE:
-                return False
-    return True
+                return f"{SETTLING}: {other.rpartition('/')[2]} doesn't show it in {ring.path} yet"
+    return ""

@@ -31,7 +31,6 @@ _GOSSIP_S = 2
 """How long to wait before the others' rings are looked at anew."""
 _DRAIN_S = 5
 """How long to wait before a unit that hands over is looked at anew."""
-_SETTLING = "it is ready, and the other units are still finding it"
 
 
 class Me(Struct, frozen=True, kw_only=True):
@@ -233,7 +232,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
             return
         if observed.process.ready:
             self.service.came_up()
-        elif observed.process.problem == _SETTLING:
+        elif observed.process.problem.startswith(rings.SETTLING):
             self.service.sleep_again()
             self.service.look_again(_GOSSIP_S)
 
@@ -259,23 +258,23 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
         answer = self.net.ask(self.base + self.product.ready)
         if answer.status != 200:
             return replace(process, problem=_why(answer) or loglines.last_error(self._last_lines()))
-        if process.spec is not None and self._settling(process.spec.identity):
-            return replace(process, problem=_SETTLING)
+        if process.spec is not None and (settling := self._settling(process.spec.identity)):
+            return replace(process, problem=settling)
         return replace(process, ready=True)
 
-    def _settling(self, identity: str) -> bool:
-        """Whether the process was restarted with leave and the others haven't found it yet."""
+    def _settling(self, identity: str) -> str:
+        """Say of a process that was restarted with leave who hasn't found it yet; empty: all have."""
         document, last = self.document, self._reported()
         grant = document.grants.get(self.me.unit) if document else None
         if document is None or grant is None or grant.digest != identity:
-            return False
+            return ""
         if last is not None and last.ready and last.running == identity:
-            return False
+            return ""
         line = self.product.line(document.line)
         roles = line.expand(self.me.roles)
         needs_time = any(line.role(name).settle_s for name in roles)
         if needs_time and not self.service.woken():
-            return True
+            return rings.SETTLING
         member = rings.Member(
             unit=self.me.unit,
             base=self.base,
@@ -287,7 +286,7 @@ class WorkerHost(Struct, frozen=True, kw_only=True):
                 if name != self.me.name
             ),
         )
-        return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.net.ask)
+        return rings.unheard(member, rings.rings_of(self.product, line.name, roles), self.net.ask)
 
     def _reported(self) -> Report | None:
         return reported(self.relation, self.unit)

@@ -212,8 +212,8 @@ class WorkerHost:
         if spec is not None and runs is not None:
             spec = _as_it_runs(spec, runs)
         answer = self.world.answers.get(ready_url(self.product, self.place.address), Answer(0, ""))
-        if runs is not None and answer.status == 200 and self._settling(runs):
-            answer = Answer(503, "it is ready, and the other units are still finding it")
+        if runs is not None and answer.status == 200 and (settling := self._settling(runs)):
+            answer = Answer(503, settling)
         # One that the supervisor starts again in a while is not started by us: it would storm on.
         seen = worker.Process(spec=spec, running=runs is not None or unit in self.world.ended)
         if runs is not None and answer.status == 200:
@@ -227,16 +227,16 @@ class WorkerHost:
         """When we last started the process, in seconds since the epoch."""
         return self._spec_file.stat().st_mtime if self._spec_file.exists() else 0.0
 
-    def _settling(self, runs: Running) -> bool:
-        """Whether a process was restarted with leave and the others haven't found it yet."""
+    def _settling(self, runs: Running) -> str:
+        """Say of a process that was restarted with leave who hasn't found it yet; empty: all have."""
         document = self.world.document
         grant = document.grants.get(self.place.unit) if document else None
         if document is None or grant is None or grant.digest != runs.identity:
-            return False
+            return ""
         line = self.product.line(document.line)
         roles = line.expand(self.place.roles)
         if processes.age_s(runs) < max((line.role(name).settle_s for name in roles), default=0):
-            return True
+            return rings.SETTLING
         own = ready_url(self.product, self.place.address)
         member = rings.Member(
             unit=self.place.unit,
@@ -247,7 +247,7 @@ class WorkerHost:
                 if url != own and answer.status == 200
             ),
         )
-        return not rings.heard_of(member, rings.rings_of(self.product, line.name, roles), self.asker.ask)
+        return rings.unheard(member, rings.rings_of(self.product, line.name, roles), self.asker.ask)
 
     def _problem(self, answer: Answer) -> str:
         if answer.status:
