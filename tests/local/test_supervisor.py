@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rolecall.core.model import ProcessSpec
 from rolecall.local.home import Home
 from rolecall.local.supervisor import Supervisor, SupervisorError
 
@@ -65,3 +66,11 @@ def test_one_that_is_not_there_is_not_alive(home: Home):
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(home.socket))
     assert not supervisor.alive
+
+
+def test_a_folder_that_cannot_be_made_is_not_the_supervisors_fault(home: Home):
+    """What the disk says of it is what the operator needs to know."""
+    home.unit("write-0").parent.mkdir(parents=True)
+    home.unit("write-0").touch()
+    with pytest.raises(FileExistsError):
+        Supervisor(home, Path("pebble")).start(ProcessSpec(name="write-0", command=("true",)))

@@ -115,14 +115,16 @@ class Supervisor:
         except FileNotFoundError:
             return
 
-    @_speaking()
     def start(self, spec: ProcessSpec) -> None:
         """Start a process, or restart it with a new spec; don't wait for the end of it."""
-        self._layer(spec)
-        if spec.name in self._active():
-            self._client.restart_services([spec.name], timeout=0)
-        else:
-            self._client.start_services([spec.name], timeout=0)
+        folder = self._folder(spec.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _speaking():
+            self._layer(spec, folder)
+            if spec.name in self._active():
+                self._client.restart_services([spec.name], timeout=0)
+            else:
+                self._client.start_services([spec.name], timeout=0)
 
     @_speaking()
     def stop(self, name: str) -> None:
@@ -190,9 +192,7 @@ class Supervisor:
             if info.current in (pebble.ServiceStatus.ACTIVE, "backoff")
         )
 
-    def _layer(self, spec: ProcessSpec) -> None:
-        folder = self._folder(spec.name)
-        folder.mkdir(parents=True, exist_ok=True)
+    def _layer(self, spec: ProcessSpec, folder: Path) -> None:
         service = service_of(spec, environment_of(self._home, spec))
         service["working-dir"] = str(folder)
         self._client.add_layer(spec.name, pebble.Layer({"services": {spec.name: service}}), combine=True)
